@@ -1,0 +1,45 @@
+# One place for warnings, hardening and sanitizers; and marquee_layer(), which makes one target a layer.
+
+include(CheckIPOSupported)
+check_ipo_supported(RESULT MARQUEE_IPO OUTPUT _unused)
+
+add_library(marquee_flags INTERFACE)
+target_compile_options(marquee_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-omit-frame-pointer)
+target_compile_definitions(marquee_flags INTERFACE MARQUEE_VERSION="${PROJECT_VERSION}")
+
+if(MARQUEE_SANITIZE)
+  target_compile_options(marquee_flags INTERFACE -fsanitize=${MARQUEE_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(marquee_flags INTERFACE -fsanitize=${MARQUEE_SANITIZE})
+  if(MARQUEE_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(marquee_flags INTERFACE -Wno-tsan)
+  endif()
+else()
+  # Hardening. _FORTIFY_SOURCE wants optimisation, and may be defined by the compiler already.
+  target_compile_options(marquee_flags INTERFACE
+    -fstack-protector-strong $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE>
+    $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
+  target_link_options(marquee_flags INTERFACE -Wl,-z,relro,-z,now)
+endif()
+target_compile_definitions(marquee_flags INTERFACE _GLIBCXX_ASSERTIONS)
+
+# marquee_layer(NAME SOURCES ... USES ... LINKS ...)
+# NAME: folder's last part; target marquee_NAME. USES: layers below (public). LINKS: outside libraries (private).
+function(marquee_layer name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES;LINKS" ${ARGN})
+  set(target marquee_${name})
+  if(ARG_SOURCES)
+    add_library(${target} STATIC ${ARG_SOURCES})
+    set(scope PUBLIC)
+    target_link_libraries(${target} PRIVATE ${ARG_LINKS})
+  else()
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+    target_link_libraries(${target} INTERFACE ${ARG_LINKS})
+  endif()
+  target_include_directories(${target} ${scope} ${PROJECT_SOURCE_DIR}/src/host ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(${target} ${scope} marquee_flags)
+  foreach(layer IN LISTS ARG_USES)
+    target_link_libraries(${target} ${scope} marquee_${layer})
+  endforeach()
+endfunction()
