@@ -1,0 +1,82 @@
+// Probe: every figure the pipeline keeps about itself, as plain atomics. The serve layer exports them (names there), the
+// demo and the replay progress read them. Writers use relaxed adds per batch or per epoch, never per event.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+
+#include "core/verdict.hpp"
+
+namespace marquee {
+
+using Counter = std::atomic<std::uint64_t>;
+using Gauge = std::atomic<std::int64_t>;
+
+// A histogram of seconds with fixed buckets: upper bounds 100 us x 2^i, i = 0 … 19 (100 us … 52 s), and +Inf.
+struct LatencyHistogram {
+  static constexpr std::size_t kBuckets = 21;
+  static constexpr double upper_bound_s(std::size_t i) { return 100e-6 * static_cast<double>(std::uint64_t{1} << i); }
+  std::array<Counter, kBuckets> count{};
+  Counter sum_ns{0};
+
+  void observe_ns(std::int64_t ns) {
+    if (ns < 0) ns = 0;
+    std::size_t i = 0;
+    while (i + 1 < kBuckets && ns > (std::int64_t{100'000} << i)) ++i;
+    count[i].fetch_add(1, std::memory_order_relaxed);
+    sum_ns.fetch_add(static_cast<std::uint64_t>(ns), std::memory_order_relaxed);
+  }
+};
+
+enum class Phase : std::uint8_t { kStarting, kConnecting, kRestoring, kRunning, kDraining, kStopped, kFailed };
+
+struct Probe {
+  // Records by verdict (marquee_records_total{verdict=...}), as of the last commit and as of now.
+  std::array<Counter, kVerdictCount> verdicts{};
+  Counter bytes_read{0};
+  Counter messages_read{0};
+  Counter expired{0};          // (event, leaderboard) pairs for a pane the job had settled
+  Counter refused{0};          // (event, leaderboard) pairs that a budget refused
+  Counter results{0};          // result records committed
+  Counter letters_dead{0};     // dead letters committed
+  Counter letters_late{0};     // late letters committed
+  Counter epochs{0};           // epochs committed
+  Counter commit_failures{0};
+  Counter recoveries{0};
+  Counter batches{0};
+  Counter events_aggregated{0};  // events taken by the engine
+  Gauge watermark_ms{0};       // the job's; meaningless before watermark_known
+  std::atomic<bool> watermark_known{false};
+  Gauge lag_messages{-1};      // over all partitions; -1 unknown
+  Gauge entries{0};
+  Gauge open_panes{0};
+  Gauge items_live{0};
+  Gauge combinations_live{0};
+  Gauge groups_live{0};        // over all leaderboards
+  Gauge engine_bytes{0};
+  Gauge dictionary_bytes{0};
+  Gauge batches_free{0};
+  Gauge partitions{0};
+  Gauge partitions_idle{0};
+  LatencyHistogram fetch, decode, aggregate, rank, commit, event_to_result;
+  std::atomic<Phase> phase{Phase::kStarting};
+
+  // Why the process is not ready, for /readyz and logs; empty when it is. Any thread.
+  void set_reason(std::string reason) {
+    const std::lock_guard lock(mutex_);
+    reason_ = std::move(reason);
+  }
+  std::string reason() const {
+    const std::lock_guard lock(mutex_);
+    return reason_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string reason_ = "starting";
+};
+
+}  // namespace marquee
