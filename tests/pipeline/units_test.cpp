@@ -1,8 +1,8 @@
-// Judge, Progress, carry_over, CommitMetadata: the parts of the pipeline that need no thread.
+// LatenessJudge, Progress, carry_over, CommitMetadata: the parts of the pipeline that need no thread.
 #include <gtest/gtest.h>
 
 #include "pipeline/ingest.hpp"
-#include "pipeline/judge.hpp"
+#include "pipeline/lateness.hpp"
 #include "pipeline/progress.hpp"
 
 namespace marquee {
@@ -40,7 +40,7 @@ void fill(Batch& batch, const std::vector<EventTimeMs>& times) {
 std::vector<bool> late_flags(const JobSpec& job, const std::vector<EventTimeMs>& times) {
   Batch batch({1024, 1 << 16, static_cast<std::uint32_t>(job.leaderboards.size())});
   fill(batch, times);
-  Judge judge(job, 1024);
+  LatenessJudge judge(job, 1024);
   std::vector<EventTimeMs> highest = {kNoTime};
   judge.judge(batch, 0, highest, false);
   std::vector<bool> late;
@@ -48,7 +48,7 @@ std::vector<bool> late_flags(const JobSpec& job, const std::vector<EventTimeMs>&
   return late;
 }
 
-TEST(Judge, EventIsLateExactlyWhenTheWatermarkHasReachedItsPanesEndPlusLateness) {
+TEST(Lateness, EventIsLateExactlyWhenTheWatermarkHasReachedItsPanesEndPlusLateness) {
   const JobSpec job = job_with({tumbling(100)}, 10, 50);
   // After 159 the watermark is 149: pane [0,100) + 50 is not reached. After 160 it is 150: reached.
   EXPECT_EQ(late_flags(job, {159, 0}), (std::vector<bool>{false, false}));
@@ -56,11 +56,11 @@ TEST(Judge, EventIsLateExactlyWhenTheWatermarkHasReachedItsPanesEndPlusLateness)
   EXPECT_EQ(late_flags(job, {160, 100}), (std::vector<bool>{false, false}));
 }
 
-TEST(Judge, EventLateForOneLeaderboardCountsForAnother) {
+TEST(Lateness, EventLateForOneLeaderboardCountsForAnother) {
   const JobSpec job = job_with({tumbling(100), tumbling(1000)}, 0, 0);
   Batch batch({16, 1 << 16, 2});
   fill(batch, {150, 50});
-  Judge judge(job, 16);
+  LatenessJudge judge(job, 16);
   std::vector<EventTimeMs> highest = {kNoTime};
   judge.judge(batch, 0, highest, false);
   EXPECT_EQ(batch.verdicts[Verdict::kCounted], 2u);
@@ -69,12 +69,12 @@ TEST(Judge, EventLateForOneLeaderboardCountsForAnother) {
   EXPECT_EQ(highest[0], 150);
 }
 
-TEST(Judge, LateEventsAreNotedAsLettersOnlyWhenAsked) {
+TEST(Lateness, LateEventsAreNotedAsLettersOnlyWhenAsked) {
   const JobSpec job = job_with({tumbling(10)}, 0, 0);
   for (const bool keep : {false, true}) {
     Batch batch({16, 1 << 16, 1});
     fill(batch, {100, 5});
-    Judge judge(job, 16);
+    LatenessJudge judge(job, 16);
     std::vector<EventTimeMs> highest = {kNoTime};
     judge.judge(batch, 0, highest, keep);
     EXPECT_EQ(batch.verdicts[Verdict::kLate], 1u);
@@ -82,13 +82,13 @@ TEST(Judge, LateEventsAreNotedAsLettersOnlyWhenAsked) {
   }
 }
 
-TEST(Judge, OneSlotPerRowOfPanesHoweverOftenTimeGoesBackAndForth) {
+TEST(Lateness, OneSlotPerRowOfPanesHoweverOftenTimeGoesBackAndForth) {
   const JobSpec job = job_with({tumbling(10)}, 1000, 0);
   Batch batch({1024, 1 << 16, 1});
   std::vector<EventTimeMs> times;
   for (int i = 0; i < 600; ++i) times.push_back((i * 37) % 300);
   fill(batch, times);
-  Judge judge(job, 1024);
+  LatenessJudge judge(job, 1024);
   std::vector<EventTimeMs> highest = {kNoTime};
   judge.judge(batch, 0, highest, false);
   EXPECT_EQ(batch.slot_count(), 31u);
