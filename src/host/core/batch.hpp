@@ -166,7 +166,7 @@ class Batch {
   bool append(std::string_view value, std::uint32_t span, Offset offset, std::int64_t timestamp_ms) {
     if (value.size() + 1 > arena_room()) {
       if (arena_used != 0) return false;
-      arena_ = AlignedBytes(value.size() + 1 + kArenaPaddingBytes);
+      reserve_arena(value.size() + 1);
     }
     Message m;
     m.begin = static_cast<std::uint32_t>(arena_used);
@@ -179,6 +179,12 @@ class Batch {
     arena()[arena_used++] = '\n';
     messages.push_back(m);
     return true;
+  }
+
+  // Makes room for `size` bytes in an empty arena.
+  void reserve_arena(std::size_t size) {
+    MARQUEE_CHECK(arena_used == 0 && size < (std::size_t{1} << 31));
+    if (size > arena_room()) arena_ = AlignedBytes(size + kArenaPaddingBytes);
   }
 
   std::vector<Message> messages;

@@ -1,0 +1,157 @@
+#include "pipeline/ingest.hpp"
+
+#include <algorithm>
+
+namespace marquee {
+namespace {
+
+// Decoding follows reading closely enough that a payload is still in the second-level cache.
+constexpr std::size_t kChunkBytes = 128u << 10;
+constexpr std::chrono::milliseconds kIdleWait{100};
+
+}  // namespace
+
+void carry_over(Batch& from, std::size_t first_record, Batch& to) {
+  MARQUEE_CHECK(to.messages.empty() && first_record < from.records.size());
+  const std::uint32_t first_message = from.records[first_record].message;
+  from.continued = first_record > 0 && from.records[first_record - 1].message == first_message;
+  to.first_read_ns = from.first_read_ns;
+  to.keep_letters = from.keep_letters;
+  std::vector<std::uint32_t> new_span(from.spans.size(), Record::kOnly);
+  const auto span_of = [&](const Message& m) {
+    if (new_span[m.span] == Record::kOnly) {
+      new_span[m.span] = static_cast<std::uint32_t>(to.spans.size());
+      PartitionSpan& old = from.spans[m.span];
+      PartitionSpan span;
+      span.partition = old.partition;
+      span.first = m.offset;
+      span.next = old.next;
+      span.at_end = old.at_end;
+      to.spans.push_back(span);
+      old.next = m.offset;
+      old.at_end = false;
+    }
+    return new_span[m.span];
+  };
+  // The bytes of all carried messages are one run of the arena; of a cut message only what is left.
+  const std::size_t begin = from.records[first_record].begin;
+  const std::size_t size = from.arena_used - begin;
+  to.reserve_arena(size);
+  std::memcpy(to.arena(), from.arena() + begin, size);
+  to.arena_used = size;
+  for (std::uint32_t i = first_message; i < from.messages.size(); ++i) {
+    Message m = from.messages[i];
+    m.span = span_of(m);
+    if (m.begin < begin) {
+      m.size -= static_cast<std::uint32_t>(begin) - m.begin;
+      m.begin = static_cast<std::uint32_t>(begin);
+    }
+    m.begin -= static_cast<std::uint32_t>(begin);
+    if (m.envelope_size > 0) {
+      const std::size_t at = to.envelopes.size();
+      to.envelopes.append(from.envelopes, m.envelope_begin, m.envelope_size);
+      m.envelope_begin = static_cast<std::uint32_t>(at);
+    }
+    to.messages.push_back(m);
+  }
+  for (std::size_t i = first_record; i < from.records.size(); ++i) {
+    Record r = from.records[i];
+    r.begin -= static_cast<std::uint32_t>(begin);
+    r.message -= first_message;
+    to.records.push_back(r);
+  }
+  from.records.resize(first_record);
+}
+
+IngestThread::IngestThread(const IngestParts& parts, std::vector<EventTimeMs> highest)
+    : parts_(parts),
+      decoder_(*parts.job, *parts.items, *parts.combinations),
+      judge_(*parts.job, parts.options->batch_events),
+      highest_(std::move(highest)) {}
+
+void IngestThread::run(const std::atomic<bool>& stop, const std::function<void(Status)>& failed) {
+  if (Status status = run_lane(stop); !status.ok()) {
+    failed(std::move(status));
+    if (parts_.chain != nullptr) parts_.chain->close();
+  }
+  parts_.queue->close_lane();
+}
+
+Status IngestThread::run_lane(const std::atomic<bool>& stop) {
+  const bool sequenced = parts_.chain != nullptr;
+  const std::size_t chunk = sequenced ? parts_.options->batch_bytes : kChunkBytes;
+  BatchPtr batch;
+  while (true) {
+    if (stop.load(std::memory_order_relaxed)) break;
+    if (!batch) {
+      batch = parts_.pool->acquire(kIdleWait);
+      if (!batch && parts_.pool->closed()) return {};
+      if (!batch) continue;
+      batch->keep_letters = parts_.options->keep_dead_letters;
+    }
+    const bool empty = batch->spans.empty();
+    if (empty) parts_.pool->restamp(*batch);
+    std::chrono::milliseconds wait = kIdleWait;
+    if (!empty) {
+      const std::int64_t waited_ms = (parts_.clock->monotonic_ns() - batch->first_read_ns) / 1'000'000;
+      wait = std::chrono::milliseconds(std::clamp<std::int64_t>(parts_.options->linger_ms - waited_ms, 0, 100));
+    }
+    const std::size_t first_message = batch->messages.size();
+    const std::int64_t before_ns = parts_.clock->monotonic_ns();
+    const Result<ReadOutcome> read = parts_.lane->read(*batch, chunk, wait);
+    if (!read.ok()) return read.status();
+    const std::int64_t after_ns = parts_.clock->monotonic_ns();
+    if (batch->messages.size() > first_message) parts_.probe->fetch.observe_ns(after_ns - before_ns);
+    if (empty && !batch->spans.empty()) batch->first_read_ns = after_ns;
+    if (!decode_new(batch, first_message)) return {};
+    const bool over = read.value() == ReadOutcome::kEnd;
+    const bool full = read.value() == ReadOutcome::kFull || batch->arena_room() < kChunkBytes / 2 ||
+                      batch->event_count + batch->event_count / 8 >= batch->events_max();
+    const bool lingered = (after_ns - batch->first_read_ns) / 1'000'000 >= parts_.options->linger_ms;
+    if (!batch->spans.empty() && (over || full || lingered || sequenced)) hand_over(std::move(batch));
+    if (over) return {};
+  }
+  if (batch && !batch->spans.empty()) hand_over(std::move(batch));
+  return {};
+}
+
+bool IngestThread::decode_new(BatchPtr& batch, std::size_t first_message) {
+  if (batch->messages.size() == first_message) return true;
+  const std::int64_t begin_ns = parts_.clock->monotonic_ns();
+  const std::size_t first_record = batch->records.size();
+  split_records(*batch, first_message, parts_.chain != nullptr ? Framing::kLines : Framing::kMessages);
+  std::size_t next = decoder_.decode(*batch, first_record);
+  while (next < batch->records.size()) {  // more events than columns: the rest goes on in a fresh batch
+    MARQUEE_CHECK(parts_.chain == nullptr);
+    BatchPtr fresh;
+    while (!(fresh = parts_.pool->acquire(kIdleWait))) {
+      if (parts_.pool->closed()) return false;
+    }
+    carry_over(*batch, next, *fresh);
+    hand_over(std::move(batch));
+    batch = std::move(fresh);
+    next = decoder_.decode(*batch, 0);
+  }
+  parts_.probe->decode.observe_ns(parts_.clock->monotonic_ns() - begin_ns);
+  return true;
+}
+
+void IngestThread::hand_over(BatchPtr batch) {
+  span_highest_.clear();
+  if (parts_.chain != nullptr) {
+    MARQUEE_CHECK(batch->spans.size() == 1);
+    span_highest_.push_back(parts_.chain->pass(batch->sequence, event_time_max(*batch, 0)));
+  } else {
+    for (const PartitionSpan& span : batch->spans) {
+      if (raw(span.partition) >= highest_.size()) highest_.resize(raw(span.partition) + 1, kNoTime);
+      span_highest_.push_back(highest_[raw(span.partition)]);
+    }
+  }
+  judge_.judge(*batch, 0, span_highest_, parts_.options->keep_late_letters);
+  if (parts_.chain == nullptr) {
+    for (std::size_t i = 0; i < batch->spans.size(); ++i) highest_[raw(batch->spans[i].partition)] = span_highest_[i];
+  }
+  parts_.queue->push(std::move(batch));
+}
+
+}  // namespace marquee

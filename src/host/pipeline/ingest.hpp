@@ -1,0 +1,60 @@
+// IngestThread: source lane → arena → records → columns → judged batch → queue. One thread each, shares nothing but the
+// pool, the queue and (read only) the dictionaries.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "core/dictionary.hpp"
+#include "core/job.hpp"
+#include "decode/decoder.hpp"
+#include "pipeline/batch_pool.hpp"
+#include "pipeline/batch_queue.hpp"
+#include "pipeline/judge.hpp"
+#include "pipeline/pipeline.hpp"
+#include "pipeline/watermark_chain.hpp"
+
+namespace marquee {
+
+struct IngestParts {
+  const JobSpec* job = nullptr;
+  const PipelineOptions* options = nullptr;
+  SourceLane* lane = nullptr;
+  BatchPool* pool = nullptr;
+  BatchQueue* queue = nullptr;
+  const Dictionary* items = nullptr;
+  const Dictionary* combinations = nullptr;
+  Clock* clock = nullptr;
+  Probe* probe = nullptr;
+  WatermarkChain* chain = nullptr;  // set for a sequenced source
+};
+
+class IngestThread {
+ public:
+  // highest[partition]: highest event time counted before the start, kNoTime where none; partitions found later begin with none.
+  IngestThread(const IngestParts& parts, std::vector<EventTimeMs> highest);
+  // Until the lane ends, fails, `stop` (what was read is handed over first), or the pool closes. `failed` is told of an
+  // error before anything of it can reach the engine thread.
+  void run(const std::atomic<bool>& stop, const std::function<void(Status)>& failed);
+
+ private:
+  Status run_lane(const std::atomic<bool>& stop);
+  // Splits and decodes what was just read; hands over full batches on the way. False: the pool has closed.
+  bool decode_new(BatchPtr& batch, std::size_t first_message);
+  void hand_over(BatchPtr batch);
+
+  IngestParts parts_;
+  Decoder decoder_;
+  Judge judge_;
+  std::vector<EventTimeMs> highest_;       // [partition]
+  std::vector<EventTimeMs> span_highest_;  // scratch: [span]
+};
+
+// Moves records [first_record, …) of `from` to the empty batch `to`, with their messages, so that both are whole
+// batches; `from` is continued if the cut lies inside a message. Public for its test.
+void carry_over(Batch& from, std::size_t first_record, Batch& to);
+
+}  // namespace marquee

@@ -1,0 +1,99 @@
+#include "pipeline/judge.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace marquee {
+
+EventTimeMs event_time_max(const Batch& batch, std::uint32_t first) {
+  const EventTimeMs* time = batch.time_ms();
+  EventTimeMs highest = kNoTime;
+  for (std::uint32_t i = first; i < batch.event_count; ++i) highest = std::max(highest, time[i]);
+  return highest;
+}
+
+Judge::Judge(const JobSpec& job, std::uint32_t events_max)
+    : job_(job), panes_(job.leaderboards.size()), buckets_(std::bit_ceil(std::size_t{events_max} * 2 + 2)) {}
+
+void Judge::judge(Batch& batch, std::uint32_t first, std::span<EventTimeMs> highest, bool keep_late_letters) {
+  if (first == 0) {
+    known_.fill({});
+    ++stamp_;
+  }
+  const EventTimeMs* time = batch.time_ms();
+  const std::uint32_t* record = batch.record();
+  std::uint32_t* slot = batch.slot();
+  const bool one_span = batch.spans.size() == 1;
+  for (std::uint32_t i = first; i < batch.event_count; ++i) {
+    const std::uint32_t at = one_span ? 0 : batch.messages[batch.records[record[i]].message].span;
+    const EventTimeMs watermark = highest[at] == kNoTime ? kNoTime : highest[at] - job_.time.disorder_ms;
+    std::uint32_t found = 0;
+    bool hit = false;
+    for (const Known& k : known_) {
+      if (time[i] >= k.time_lo && time[i] < k.time_hi && watermark >= k.watermark_lo && watermark < k.watermark_hi) {
+        found = k.slot;
+        hit = true;
+        break;
+      }
+    }
+    if (!hit) found = slot_for(batch, time[i], watermark);
+    slot[i] = found;
+    ++batch.slot_events[found];
+    if (found == 0) {
+      if (keep_late_letters) batch.letters.push_back({record[i], Verdict::kLate});
+      continue;
+    }
+    PartitionSpan& span = batch.spans[at];
+    if (span.first_event_time == kNoTime) span.first_event_time = time[i];
+    if (time[i] > highest[at]) highest[at] = time[i];
+    if (time[i] > span.event_time_max) span.event_time_max = time[i];
+  }
+  batch.verdicts[Verdict::kLate] = batch.slot_events[0];
+  batch.verdicts[Verdict::kCounted] = batch.event_count - batch.slot_events[0];
+}
+
+std::uint32_t Judge::slot_for(Batch& batch, EventTimeMs time, EventTimeMs watermark) {
+  Known known{kNoTime, kEndOfTime, kNoTime, kEndOfTime, 0};
+  bool late_for_all = true;
+  for (std::size_t l = 0; l < job_.leaderboards.size(); ++l) {
+    const WindowSpec& window = job_.leaderboards[l].window;
+    const PaneIndex pane = window.pane_of(time);
+    known.time_lo = std::max(known.time_lo, window.pane_start(pane));
+    known.time_hi = std::min(known.time_hi, window.pane_end(pane));
+    const EventTimeMs closes = window.pane_end(pane) + job_.time.lateness_ms;
+    if (watermark >= closes) {
+      panes_[l] = kNoPane;
+      known.watermark_lo = std::max(known.watermark_lo, closes);
+    } else {
+      panes_[l] = pane;
+      known.watermark_hi = std::min(known.watermark_hi, closes);
+      late_for_all = false;
+    }
+  }
+  known.slot = late_for_all ? 0 : find_or_add_slot(batch, panes_);
+  known_[known_next_] = known;
+  known_next_ = (known_next_ + 1) % known_.size();
+  return known.slot;
+}
+
+std::uint32_t Judge::find_or_add_slot(Batch& batch, std::span<const PaneIndex> panes) {
+  std::uint64_t hash = 0;
+  for (const PaneIndex pane : panes) {
+    hash = (hash ^ static_cast<std::uint64_t>(raw(pane))) * 0x9e3779b97f4a7c15ULL;
+    hash ^= hash >> 29;
+  }
+  const std::size_t mask = buckets_.size() - 1;
+  for (std::size_t i = hash & mask;; i = (i + 1) & mask) {
+    Bucket& bucket = buckets_[i];
+    if (bucket.stamp != stamp_) {
+      bucket = {stamp_, batch.slot_count()};
+      batch.slot_panes.insert(batch.slot_panes.end(), panes.begin(), panes.end());
+      batch.slot_events.push_back(0);
+      return bucket.slot;
+    }
+    const auto begin = batch.slot_panes.begin() + static_cast<std::ptrdiff_t>(bucket.slot * panes.size());
+    if (std::equal(panes.begin(), panes.end(), begin)) return bucket.slot;
+  }
+}
+
+}  // namespace marquee

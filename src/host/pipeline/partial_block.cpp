@@ -1,0 +1,57 @@
+#include "pipeline/partial_block.hpp"
+
+#include <map>
+#include <utility>
+
+namespace marquee {
+
+std::shared_ptr<const PartialBlock> to_block(const Partials& partials, const IdKeeper& ids) {
+  auto block = std::make_shared<PartialBlock>();
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> group_index;
+  for (const PanePartials& pane : partials.panes) {
+    for (const PartialRow& row : pane.rows) {
+      PartialBlock::Row& out = block->rows.emplace_back();
+      out.leaderboard = raw(pane.leaderboard);
+      out.pane = raw(pane.pane);
+      out.views = row.views;
+      out.watch_ms = row.watch_ms;
+      out.refused = row.item == kRefusedItem;
+      if (row.group == kRefusedGroup) {
+        out.group = PartialBlock::kNoGroup;
+      } else {
+        const auto [it, fresh] = group_index.try_emplace({raw(pane.leaderboard), raw(row.group)},
+                                                         static_cast<std::uint32_t>(block->groups.size()));
+        if (fresh) block->groups.emplace_back(ids.group_key(pane.leaderboard, row.group));
+        out.group = it->second;
+      }
+      if (out.refused) continue;
+      const std::string_view text = ids.item_text(row.item);
+      out.item_begin = static_cast<std::uint32_t>(block->item_bytes.size());
+      out.item_size = static_cast<std::uint32_t>(text.size());
+      block->item_bytes += text;
+    }
+  }
+  return block;
+}
+
+Status restore_block(const PartialBlock& block, IdKeeper& ids, Engine& engine) {
+  std::map<std::pair<std::uint32_t, std::int64_t>, PanePartials> panes;
+  for (const PartialBlock::Row& row : block.rows) {
+    PanePartials& pane = panes[{row.leaderboard, row.pane}];
+    pane.leaderboard = LeaderboardIndex{row.leaderboard};
+    pane.pane = PaneIndex{row.pane};
+    PartialRow& out = pane.rows.emplace_back();
+    out.group = row.group == PartialBlock::kNoGroup ? kRefusedGroup
+                                                    : ids.group(pane.leaderboard, block.groups[row.group]);
+    const std::string_view text = std::string_view(block.item_bytes).substr(row.item_begin, row.item_size);
+    out.item = row.refused || out.group == kRefusedGroup ? kRefusedItem : ids.item(text);
+    out.views = row.views;
+    out.watch_ms = row.watch_ms;
+  }
+  for (const auto& [key, pane] : panes) {
+    if (Status s = engine.restore(pane); !s.ok()) return s;
+  }
+  return {};
+}
+
+}  // namespace marquee

@@ -1,0 +1,174 @@
+#include "pipeline/progress.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/result.hpp"
+
+namespace marquee {
+namespace {
+
+void append_time(std::string& out, std::string_view name, EventTimeMs time) {
+  out += name;
+  if (time == kNoTime) {
+    out += '-';
+  } else {
+    append_number(out, time);
+  }
+}
+
+template <class T>
+bool read_number(std::string_view text, std::string_view name, T& value) {
+  const std::size_t at = text.find(name);
+  if (at == std::string_view::npos) return false;
+  text.remove_prefix(at + name.size());
+  return std::from_chars(text.data(), text.data() + text.size(), value).ec == std::errc{};
+}
+
+}  // namespace
+
+std::string CommitMetadata::text() const {
+  std::string out = "marquee1";
+  append_time(out, " max=", partition_max);
+  append_time(out, " job=", job_watermark);
+  append_time(out, " high=", high);
+  append_time(out, " hole=", hole_until);
+  out += " epoch=";
+  append_number(out, epoch);
+  return out;
+}
+
+CommitMetadata CommitMetadata::parse(std::string_view text) {
+  CommitMetadata m;
+  if (!text.starts_with("marquee1 ")) return m;
+  read_number(text, " max=", m.partition_max);
+  read_number(text, " job=", m.job_watermark);
+  read_number(text, " high=", m.high);
+  read_number(text, " hole=", m.hole_until);
+  read_number(text, " epoch=", m.epoch);
+  return m;
+}
+
+Progress::Progress(const JobSpec& job, std::function<bool(PartitionIndex)> healthy)
+    : job_(job), healthy_(std::move(healthy)) {}
+
+void Progress::start(const std::vector<PartitionStart>& starts) {
+  for (const PartitionStart& s : starts) {
+    if (raw(s.partition) >= partitions_.size()) partitions_.resize(raw(s.partition) + 1);
+    Partition& p = partitions_[raw(s.partition)];
+    p = {};
+    p.known = true;
+    p.next = s.offset;
+    const CommitMetadata m = CommitMetadata::parse(s.metadata);
+    p.highest = m.partition_max;
+    job_watermark_ = std::max(job_watermark_, m.job_watermark);
+    high_ = std::max(high_, m.high);
+    epoch_before_ = std::max(epoch_before_, m.epoch);
+    raise_hole(m.hole_until);
+    if (s.at_beginning) continue;
+    if (m.high != kNoTime) {
+      raise_hole(m.high + job_.time.lateness_ms + 1);
+    } else {
+      p.hole_open = true;
+    }
+  }
+}
+
+void Progress::consumed(const Batch& batch) {
+  for (const PartitionSpan& span : batch.spans) {
+    if (raw(span.partition) >= partitions_.size()) partitions_.resize(raw(span.partition) + 1);
+    Partition& p = partitions_[raw(span.partition)];
+    MARQUEE_CHECK(!p.known || raw(span.first) >= raw(p.next));
+    MARQUEE_CHECK(raw(span.next) >= raw(span.first));
+    p.known = true;
+    const bool moved = raw(span.next) > raw(p.next);
+    p.next = span.next;
+    p.highest = std::max(p.highest, span.event_time_max);
+    high_ = std::max(high_, span.event_time_max);
+    if (p.hole_open && span.first_event_time != kNoTime) {
+      // What lies before may be as late as this event, allowing for disorder among the two.
+      raise_hole(span.first_event_time + job_.time.disorder_ms + job_.time.lateness_ms + 1);
+      p.hole_open = false;
+    }
+    if (moved) {
+      p.idle = false;
+      p.quiet_ms = 0;
+    }
+    if (moved || span.at_end) p.at_end = span.at_end;
+    if (span.event_time_max != kNoTime) {
+      for (const LeaderboardSpec& board : job_.leaderboards) {
+        const WindowSpec& w = board.window;
+        idle_limit_ = std::max(idle_limit_, w.window_end(w.last_window_with(w.pane_of(span.event_time_max))) + job_.time.lateness_ms);
+      }
+    }
+  }
+  advance();
+}
+
+void Progress::tick(std::int64_t now_ns) {
+  const std::int64_t elapsed_ms =
+      last_tick_ns_ < 0 ? 0 : std::clamp<std::int64_t>((now_ns - last_tick_ns_) / 1'000'000, 0, kTickMsMax);
+  if (last_tick_ns_ >= 0 && elapsed_ms == 0) return;
+  // What is under a millisecond counts next time; what is over the most a tick may add is forgotten.
+  last_tick_ns_ = last_tick_ns_ < 0 || elapsed_ms == kTickMsMax ? now_ns : last_tick_ns_ + elapsed_ms * 1'000'000;
+  if (job_.time.idle_after_ms) {
+    for (std::size_t i = 0; i < partitions_.size(); ++i) {
+      Partition& p = partitions_[i];
+      if (!p.known || !p.at_end || p.idle || !healthy_(PartitionIndex{static_cast<std::uint32_t>(i)})) continue;
+      p.quiet_ms += elapsed_ms;
+      if (p.quiet_ms < *job_.time.idle_after_ms) continue;
+      p.idle = true;
+      if (p.hole_open) raise_hole(high_ == kNoTime ? kNoTime : high_ + job_.time.disorder_ms + job_.time.lateness_ms + 1);
+      p.hole_open = false;
+    }
+  }
+  // While a hole is not placed in time, whatever is open now stays inexact.
+  for (const Partition& p : partitions_) {
+    if (p.hole_open && high_ != kNoTime) raise_hole(high_ + job_.time.disorder_ms + job_.time.lateness_ms + 1);
+  }
+  if (idle_count() == partitions_.size() && high_ != kNoTime && job_watermark_ != kEndOfTime) {
+    if (job_watermark_ == kNoTime) {  // all became idle before every one of them had brought something
+      EventTimeMs least = kEndOfTime;
+      for (const Partition& p : partitions_) {
+        if (p.highest != kNoTime) least = std::min(least, p.highest - job_.time.disorder_ms);
+      }
+      if (least != kEndOfTime) job_watermark_ = least;
+    } else {
+      job_watermark_ = std::max(job_watermark_, std::min(job_watermark_ + elapsed_ms, idle_limit_));
+    }
+  }
+  advance();
+}
+
+void Progress::advance() {
+  if (job_watermark_ == kEndOfTime) return;
+  EventTimeMs least = kEndOfTime;
+  for (const Partition& p : partitions_) {
+    if (!p.known || p.idle) continue;
+    least = std::min(least, p.highest == kNoTime ? kNoTime : p.highest - job_.time.disorder_ms);
+  }
+  if (least != kEndOfTime) job_watermark_ = std::max(job_watermark_, least);
+}
+
+std::vector<EventTimeMs> Progress::highest() const {
+  std::vector<EventTimeMs> highest;
+  for (const Partition& p : partitions_) highest.push_back(p.highest);
+  return highest;
+}
+
+std::vector<OffsetOut> Progress::offsets(std::uint64_t epoch) const {
+  std::vector<OffsetOut> out;
+  for (std::size_t i = 0; i < partitions_.size(); ++i) {
+    const Partition& p = partitions_[i];
+    if (!p.known) continue;
+    const CommitMetadata m{p.highest, job_watermark_, high_, hole_until_, epoch};
+    out.push_back({PartitionIndex{static_cast<std::uint32_t>(i)}, p.next, m.text()});
+  }
+  return out;
+}
+
+std::size_t Progress::idle_count() const {
+  return static_cast<std::size_t>(std::count_if(partitions_.begin(), partitions_.end(), [](const Partition& p) { return p.idle || !p.known; }));
+}
+
+}  // namespace marquee

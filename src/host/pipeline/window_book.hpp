@@ -1,0 +1,77 @@
+// WindowBook: which panes and windows are open, which result is due, and which pane may go. Engine thread only.
+//
+//   batch ─ admit() ─► slots resolved: expired or refused panes taken out, new panes opened
+//   end of epoch ─ touched() ─► windows over touched panes are dirty
+//               ─ rank_due() ─► results: final when complete, corrected, provisional; or each once when settled
+//               ─ drop_settled() ─► panes whose last window has settled
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "core/engine.hpp"
+#include "core/result.hpp"
+#include "pipeline/ids.hpp"
+#include "pipeline/pipeline.hpp"
+#include "pipeline/progress.hpp"
+
+namespace marquee {
+
+class WindowBook {
+ public:
+  WindowBook(const JobSpec& job, const PipelineOptions& options);
+
+  struct Admitted {
+    std::uint64_t expired = 0;  // (event, leaderboard) pairs for panes the job had settled
+    std::uint64_t refused = 0;  // ... for panes there was no room for
+  };
+  // Resolves the batch's slots: a pane that has settled, or that the open-panes budget has no room for, becomes kNoPane.
+  Admitted admit(Batch& batch, const Progress& progress);
+
+  // Panes of `partials` changed: their windows are to be ranked again.
+  void touched(const Partials& partials);
+
+  // Whether some window has a result that must go out (complete or settled since the last rank_due), or a provisional one may.
+  bool due(const Progress& progress, std::int64_t now_ms) const;
+
+  // Appends every result that is due, in replay order. `now_ms`: the clock by which provisional ones are spaced
+  // (monotonic; for replay --updates the job watermark).
+  Status rank_due(Engine& engine, const IdKeeper& ids, const Progress& progress, std::int64_t now_ms,
+                  std::vector<ResultRecord>& out);
+
+  // Drops panes that no open window needs, from the engine and from here.
+  void drop_settled(Engine& engine, const Progress& progress, std::vector<std::pair<LeaderboardIndex, PaneIndex>>& dropped);
+
+  std::size_t open_panes() const { return open_panes_; }
+
+ private:
+  struct Window {
+    bool dirty = false;                                         // changed since it was last ranked
+    bool final_out = false;                                     // ranked as complete at least once
+    std::unordered_map<std::uint32_t, std::uint64_t> emitted;   // group id -> revision that went out
+  };
+  struct Board {
+    std::set<PaneIndex> panes;              // open, with something in them
+    std::map<WindowIndex, Window> windows;  // not yet settled, over at least one pane that was ever open
+    std::set<WindowIndex> dirty_complete;   // complete and dirty: corrections
+    PaneRun refused{PaneIndex{1}, PaneIndex{0}};  // hull of panes refused for lack of room; empty if first > last
+    bool emitted_once = false;
+    std::int64_t last_emit_ms = 0;
+  };
+  void open_pane(Board& board, const WindowSpec& window, PaneIndex pane);
+  void mark_dirty(Board& board, const WindowSpec& window, PaneIndex pane, EventTimeMs watermark);
+  Status rank_window(LeaderboardIndex index, WindowIndex w, Window& window, bool final, bool hot, Engine& engine,
+                     const IdKeeper& ids, const Progress& progress, std::vector<ResultRecord>& out);
+
+  const JobSpec& job_;
+  const PipelineOptions& options_;
+  std::vector<Board> boards_;
+  std::size_t open_panes_ = 0;
+  EventTimeMs ranked_watermark_ = kNoTime;  // job watermark at the last rank_due
+  Ranking ranking_;                         // scratch
+};
+
+}  // namespace marquee
