@@ -54,6 +54,9 @@ else()
   )
   target_link_options(marquee_flags INTERFACE -Wl,-z,relro,-z,now)
 endif()
+if(MARQUEE_FUZZ)
+  target_compile_options(marquee_flags INTERFACE -fsanitize=fuzzer-no-link) # so that the fuzzer sees into the layers
+endif()
 target_compile_definitions(marquee_flags INTERFACE _GLIBCXX_ASSERTIONS)
 
 # marquee_layer(NAME SOURCES ... USES ... LINKS ...)

@@ -94,8 +94,7 @@ def ensure() -> None:
         missing = [
             jar
             for jar in wanted
-            if not (FOLDER / jar[0]).is_file()
-            or hashlib.sha256((FOLDER / jar[0]).read_bytes()).hexdigest() != jar[2]
+            if not (FOLDER / jar[0]).is_file() or hashlib.sha256((FOLDER / jar[0]).read_bytes()).hexdigest() != jar[2]
         ]
         if missing:
             source = repository()
@@ -113,7 +112,7 @@ def java() -> str:
     if not program:
         raise Failure("No java was found: `./dev kafka status` installs it, or set JAVA_HOME to 17 or newer.")
     checked = FOLDER / "java"  # asking a JVM its version costs more than the rest of this script
-    stamp = f"{os.path.realpath(program)} {os.stat(program).st_mtime_ns}"
+    stamp = f"{os.path.realpath(program)} {pathlib.Path(program).stat().st_mtime_ns}"
     if checked.is_file() and checked.read_text() == stamp:
         return program
     answer = subprocess.run([program, "-version"], capture_output=True, text=True).stderr

@@ -222,7 +222,9 @@ class Client:
         indices = [p.index for p in self.metadata().topics.get(topic, [])]
         if not indices:
             raise KafkaError(3, topic)
-        body = Request().number("i", -1).number("b", int(committed)).number("i", 1).text(topic).number("i", len(indices))
+        body = (
+            Request().number("i", -1).number("b", int(committed)).number("i", 1).text(topic).number("i", len(indices))
+        )
         for index in indices:
             body.number("i", index).number("q", when)
         a = self.call(2, 2, body)
