@@ -1,11 +1,40 @@
 # One place for warnings, hardening and sanitizers; and marquee_layer(), which makes one target a layer.
 
+set(MARQUEE_GNU_MIN 12)
+set(MARQUEE_CLANG_MIN 16)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  set(wanted ${MARQUEE_GNU_MIN})
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  set(wanted ${MARQUEE_CLANG_MIN})
+else()
+  message(FATAL_ERROR "marquee is built with GCC or Clang, not ${CMAKE_CXX_COMPILER_ID}. Set CMAKE_CXX_COMPILER.")
+endif()
+if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS wanted)
+  message(
+    FATAL_ERROR
+    "marquee needs GCC ${MARQUEE_GNU_MIN} or Clang ${MARQUEE_CLANG_MIN}, or newer; ${CMAKE_CXX_COMPILER} is "
+    "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}. Set CMAKE_CXX_COMPILER to a newer one."
+  )
+endif()
+
+# Without this check CMAKE_POSITION_INDEPENDENT_CODE compiles for PIE but leaves linking as PIE to chance.
+include(CheckPIESupported)
+check_pie_supported(OUTPUT_VARIABLE pie_refused LANGUAGES CXX)
+if(NOT CMAKE_CXX_LINK_PIE_SUPPORTED)
+  message(WARNING "This linker makes no position-independent executables:\n${pie_refused}")
+endif()
+
 include(CheckIPOSupported)
 check_ipo_supported(RESULT MARQUEE_IPO OUTPUT _unused)
 
 add_library(marquee_flags INTERFACE)
-target_compile_options(marquee_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-omit-frame-pointer)
+target_compile_options(
+  marquee_flags
+  INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-omit-frame-pointer
+)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(marquee_flags INTERFACE -Wno-restrict)  # false alarms on std::string, GCC bug 105651
+endif()
 target_compile_definitions(marquee_flags INTERFACE MARQUEE_VERSION="${PROJECT_VERSION}")
 
 if(MARQUEE_SANITIZE)
@@ -16,10 +45,17 @@ if(MARQUEE_SANITIZE)
   endif()
 else()
   # Hardening. _FORTIFY_SOURCE wants optimisation, and may be defined by the compiler already.
-  target_compile_options(marquee_flags INTERFACE
-    -fstack-protector-strong $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE>
-    $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
+  target_compile_options(
+    marquee_flags
+    INTERFACE
+      -fstack-protector-strong
+      $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE>
+      $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>
+  )
   target_link_options(marquee_flags INTERFACE -Wl,-z,relro,-z,now)
+endif()
+if(MARQUEE_FUZZ)
+  target_compile_options(marquee_flags INTERFACE -fsanitize=fuzzer-no-link) # so that the fuzzer sees into the layers
 endif()
 target_compile_definitions(marquee_flags INTERFACE _GLIBCXX_ASSERTIONS)
 

@@ -13,7 +13,7 @@
 #include "decode/decoder.hpp"
 #include "pipeline/batch_pool.hpp"
 #include "pipeline/batch_queue.hpp"
-#include "pipeline/judge.hpp"
+#include "pipeline/lateness.hpp"
 #include "pipeline/pipeline.hpp"
 #include "pipeline/watermark_chain.hpp"
 
@@ -48,7 +48,7 @@ class IngestThread {
 
   IngestParts parts_;
   Decoder decoder_;
-  Judge judge_;
+  LatenessJudge judge_;
   std::vector<EventTimeMs> highest_;       // [partition]
   std::vector<EventTimeMs> span_highest_;  // scratch: [span]
 };

@@ -1,4 +1,4 @@
-#include "pipeline/judge.hpp"
+#include "pipeline/lateness.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -12,10 +12,10 @@ EventTimeMs event_time_max(const Batch& batch, std::uint32_t first) {
   return highest;
 }
 
-Judge::Judge(const JobSpec& job, std::uint32_t events_max)
+LatenessJudge::LatenessJudge(const JobSpec& job, std::uint32_t events_max)
     : job_(job), panes_(job.leaderboards.size()), buckets_(std::bit_ceil(std::size_t{events_max} * 2 + 2)) {}
 
-void Judge::judge(Batch& batch, std::uint32_t first, std::span<EventTimeMs> highest, bool keep_late_letters) {
+void LatenessJudge::judge(Batch& batch, std::uint32_t first, std::span<EventTimeMs> highest, bool keep_late_letters) {
   if (first == 0) {
     known_.fill({});
     ++stamp_;
@@ -52,7 +52,7 @@ void Judge::judge(Batch& batch, std::uint32_t first, std::span<EventTimeMs> high
   batch.verdicts[Verdict::kCounted] = batch.event_count - batch.slot_events[0];
 }
 
-std::uint32_t Judge::slot_for(Batch& batch, EventTimeMs time, EventTimeMs watermark) {
+std::uint32_t LatenessJudge::slot_for(Batch& batch, EventTimeMs time, EventTimeMs watermark) {
   Known known{kNoTime, kEndOfTime, kNoTime, kEndOfTime, 0};
   bool late_for_all = true;
   for (std::size_t l = 0; l < job_.leaderboards.size(); ++l) {
@@ -76,7 +76,7 @@ std::uint32_t Judge::slot_for(Batch& batch, EventTimeMs time, EventTimeMs waterm
   return known.slot;
 }
 
-std::uint32_t Judge::find_or_add_slot(Batch& batch, std::span<const PaneIndex> panes) {
+std::uint32_t LatenessJudge::find_or_add_slot(Batch& batch, std::span<const PaneIndex> panes) {
   std::uint64_t hash = 0;
   for (const PaneIndex pane : panes) {
     hash = (hash ^ static_cast<std::uint64_t>(raw(pane))) * 0x9e3779b97f4a7c15ULL;

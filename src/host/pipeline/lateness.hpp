@@ -1,4 +1,4 @@
-// Judge: lateness, record by record, and the pane slot of each event. One per ingest thread.
+// LatenessJudge: lateness, record by record, and the pane slot of each event. One per ingest thread.
 //
 // An event is late for a leaderboard when its partition's watermark just before it has reached the end of its pane +
 // lateness. So what counts depends on what a partition holds, never on batches, timing or threads.
@@ -18,9 +18,9 @@ namespace marquee {
 // the maximum before them, so this is known before judging (which is what lets several threads decode one partition).
 EventTimeMs event_time_max(const Batch& batch, std::uint32_t first);
 
-class Judge {
+class LatenessJudge {
  public:
-  Judge(const JobSpec& job, std::uint32_t events_max);
+  LatenessJudge(const JobSpec& job, std::uint32_t events_max);
 
   // Gives events [first, event_count) their slots, counts them as counted or late, and updates spans. Events that
   // are late for every leaderboard get slot 0. highest[i] is the highest event time counted so far from the partition of

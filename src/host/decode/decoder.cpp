@@ -1,0 +1,161 @@
+#include "decode/decoder.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "decode/field_trie.hpp"
+#include "decode/json_text.hpp"
+#include "decode/judge.hpp"
+#include "decode/simdjson_reader.hpp"
+#include "decode/text_pool.hpp"
+
+namespace marquee {
+
+using namespace decoding;
+
+namespace {
+
+// Records are decoded in runs: read and judge them all, asking for the dictionaries' cache lines on the way, then look
+// the keys up, when the lines have come.
+constexpr std::size_t kRun = 64;
+
+// An event of the run, between reading and looking up.
+struct Row {
+  std::string_view item;
+  std::string_view combination;
+  std::uint64_t item_hash;
+  std::uint64_t combination_hash;
+  std::int64_t time_ms;
+  std::uint32_t watch_ms;
+  std::uint32_t record;
+};
+
+}  // namespace
+
+class Decoder::Impl {
+ public:
+  Impl(const JobSpec& job, const Dictionary& items, const Dictionary& combinations)
+      : items_(items),
+        combinations_(combinations),
+        judge_(job, trie_),
+        fields_(trie_.field_count()),
+        reader_(trie_, pool_) {}
+
+  std::size_t decode(Batch& batch, std::size_t first_record) {
+    std::size_t at = first_record;
+    while (at < batch.records.size() && batch.event_count < batch.events_max()) {
+      const std::size_t room = batch.events_max() - batch.event_count;
+      const std::size_t run = std::min({kRun, room, batch.records.size() - at});
+      decode_run(batch, at, run);
+      at += run;
+    }
+    return at;
+  }
+
+ private:
+  void decode_run(Batch& batch, std::size_t first, std::size_t size) {
+    pool_.reset();
+    const Dictionary::View items = items_.view();
+    const Dictionary::View combinations = combinations_.view();
+    std::size_t count = 0;
+    for (std::size_t i = first; i < first + size; ++i) {
+      const Record& record = batch.records[i];
+      EventValues event;
+      const Verdict verdict = decode_record(batch, record, event);
+      if (verdict != Verdict::kCounted) {
+        note(batch, static_cast<std::uint32_t>(i), verdict);
+        continue;
+      }
+      Row& row = rows_[count++];
+      row.item = event.item;
+      row.combination = combination_key(event);
+      row.time_ms = event.time_ms;
+      row.watch_ms = event.watch_ms;
+      row.record = static_cast<std::uint32_t>(i);
+      row.item_hash = items.hash(row.item);
+      items.prefetch(row.item_hash);
+      row.combination_hash = combinations.hash(row.combination);
+      combinations.prefetch(row.combination_hash);
+    }
+    for (std::size_t i = 0; i < count; ++i) append(batch, rows_[i], items, combinations);
+  }
+
+  Verdict decode_record(const Batch& batch, const Record& record, EventValues& event) {
+    if (record.element == Record::kBrokenArray) return Verdict::kMalformed;
+    const std::string_view text = trim_space(batch.bytes(record));
+    if (text.empty()) return Verdict::kEmpty;
+    if (text.front() != '{') return Verdict::kNotObject;
+    std::fill(fields_.begin(), fields_.end(), RawValue{});
+    if (!reader_.read(text, fields_.data())) return Verdict::kMalformed;
+    return judge_.judge(fields_.data(), batch.messages[record.message].timestamp_ms, event);
+  }
+
+  // As core's append_key_part() would write it.
+  std::string_view combination_key(const EventValues& event) {
+    std::size_t size = 0;
+    for (std::size_t d = 0; d < judge_.dimension_count(); ++d) size += 2 + event.dimensions[d].size();
+    char* const key = pool_.take(size);
+    char* p = key;
+    for (std::size_t d = 0; d < judge_.dimension_count(); ++d) {
+      const std::string_view value = event.dimensions[d];
+      *p++ = static_cast<char>(value.size() & 0xff);
+      *p++ = static_cast<char>(value.size() >> 8);
+      if (!value.empty()) std::memcpy(p, value.data(), value.size());
+      p += value.size();
+    }
+    return {key, size};
+  }
+
+  void append(Batch& batch, const Row& row, const Dictionary::View& items, const Dictionary::View& combinations) const {
+    const std::uint32_t e = batch.event_count++;
+    std::uint32_t item = items.find(row.item, row.item_hash);
+    if (item == Dictionary::kNone) {
+      item = Dictionary::kRefused;
+      const char* arena = batch.arena();
+      const bool in_arena = row.item.data() >= arena && row.item.data() < arena + batch.arena_used;
+      batch.pending_items.push_back({e, row.item_hash, in_arena ? row.item : keep(batch, row.item)});
+    }
+    std::uint32_t combination = combinations.find(row.combination, row.combination_hash);
+    if (combination == Dictionary::kNone) {
+      combination = Dictionary::kRefused;
+      batch.pending_combinations.push_back({e, row.combination_hash, keep(batch, row.combination)});
+    }
+    batch.item()[e] = ItemId{item};
+    batch.combination()[e] = CombinationId{combination};
+    batch.watch_ms()[e] = row.watch_ms;
+    batch.time_ms()[e] = row.time_ms;
+    batch.record()[e] = row.record;
+  }
+
+  static std::string_view keep(Batch& batch, std::string_view text) {
+    if (text.empty()) return {};
+    char* place = batch.scratch(text.size());
+    std::memcpy(place, text.data(), text.size());
+    return {place, text.size()};
+  }
+
+  static void note(Batch& batch, std::uint32_t record, Verdict verdict) {
+    ++batch.verdicts[verdict];
+    if (batch.keep_letters && is_invalid(verdict)) batch.letters.push_back({record, verdict});
+  }
+
+  const Dictionary& items_;
+  const Dictionary& combinations_;
+  FieldTrie trie_;
+  Judge judge_;
+  TextPool pool_;
+  std::vector<RawValue> fields_;  // of the record being read
+  SimdjsonReader reader_;
+  std::array<Row, kRun> rows_;
+};
+
+Decoder::Decoder(const JobSpec& job, const Dictionary& items, const Dictionary& combinations)
+    : impl_(std::make_unique<Impl>(job, items, combinations)) {}
+Decoder::~Decoder() = default;
+
+std::size_t Decoder::decode(Batch& batch, std::size_t first_record) { return impl_->decode(batch, first_record); }
+
+}  // namespace marquee

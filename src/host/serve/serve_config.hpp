@@ -1,0 +1,30 @@
+// ServeConfig: where the HTTP server listens and the bounds it keeps. Plain values, made by the configuration loader.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace marquee {
+
+// Bounds on what clients can cost. Every wait for a client has an end.
+struct ServeLimits {
+  std::size_t connections = 2'000;         // at the bound the longest idle connection is closed for a new one
+  std::size_t header_bytes = 8'192;        // of a request; more gets 431
+  std::size_t response_bytes = 64u << 20;  // being written to all clients together; more gets 503
+  std::chrono::milliseconds request_timeout{10'000};  // from a request's first byte to the end of its header
+  std::chrono::milliseconds idle_timeout{75'000};     // between requests of one connection
+  std::chrono::milliseconds write_timeout{30'000};    // for one whole response
+};
+
+struct ServeConfig {
+  std::string listen = "127.0.0.1:8080";  // HOST:PORT, [IPv6]:PORT or :PORT (every address); port 0: any free one
+  ServeLimits limits;
+  std::string engine = "cpu";              // for marquee_build_info
+  std::size_t top_series_max = 10'000;     // (leaderboard, group, rank) triples in /metrics; groups beyond are left out
+  bool item_labels = false;                // item ids as a label of marquee_top_*
+  std::size_t item_labels_max = 1'000;     // distinct item ids ever used as a label by this process
+};
+
+}  // namespace marquee

@@ -1,0 +1,262 @@
+// LatenessJudge, Progress, carry_over, CommitMetadata: the parts of the pipeline that need no thread.
+#include <gtest/gtest.h>
+
+#include "pipeline/ingest.hpp"
+#include "pipeline/lateness.hpp"
+#include "pipeline/progress.hpp"
+
+namespace marquee {
+namespace {
+
+JobSpec job_with(std::vector<WindowSpec> windows, std::int64_t disorder_ms, std::int64_t lateness_ms) {
+  JobSpec job;
+  job.time.disorder_ms = disorder_ms;
+  job.time.lateness_ms = lateness_ms;
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    LeaderboardSpec board;
+    board.name = "b" + std::to_string(i);
+    board.window = windows[i];
+    job.leaderboards.push_back(board);
+  }
+  return job;
+}
+
+WindowSpec tumbling(std::int64_t size) { return {WindowKind::kTumbling, size, size, 0}; }
+
+// A batch of one partition's events at these times, as a decoder leaves it.
+void fill(Batch& batch, const std::vector<EventTimeMs>& times) {
+  PartitionSpan span;
+  span.next = Offset{static_cast<std::int64_t>(times.size())};
+  batch.spans.push_back(span);
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    batch.append("{}", 0, Offset{static_cast<std::int64_t>(i)}, -1);
+    batch.records.push_back({batch.messages.back().begin, 2, static_cast<std::uint32_t>(i), Record::kOnly});
+    batch.time_ms()[i] = times[i];
+    batch.record()[i] = static_cast<std::uint32_t>(i);
+  }
+  batch.event_count = static_cast<std::uint32_t>(times.size());
+}
+
+std::vector<bool> late_flags(const JobSpec& job, const std::vector<EventTimeMs>& times) {
+  Batch batch({1024, 1 << 16, static_cast<std::uint32_t>(job.leaderboards.size())});
+  fill(batch, times);
+  LatenessJudge judge(job, 1024);
+  std::vector<EventTimeMs> highest = {kNoTime};
+  judge.judge(batch, 0, highest, false);
+  std::vector<bool> late;
+  for (std::size_t i = 0; i < times.size(); ++i) late.push_back(batch.slot()[i] == 0);
+  return late;
+}
+
+TEST(Lateness, EventIsLateExactlyWhenTheWatermarkHasReachedItsPanesEndPlusLateness) {
+  const JobSpec job = job_with({tumbling(100)}, 10, 50);
+  // After 159 the watermark is 149: pane [0,100) + 50 is not reached. After 160 it is 150: reached.
+  EXPECT_EQ(late_flags(job, {159, 0}), (std::vector<bool>{false, false}));
+  EXPECT_EQ(late_flags(job, {160, 0}), (std::vector<bool>{false, true}));
+  EXPECT_EQ(late_flags(job, {160, 100}), (std::vector<bool>{false, false}));
+}
+
+TEST(Lateness, EventLateForOneLeaderboardCountsForAnother) {
+  const JobSpec job = job_with({tumbling(100), tumbling(1000)}, 0, 0);
+  Batch batch({16, 1 << 16, 2});
+  fill(batch, {150, 50});
+  LatenessJudge judge(job, 16);
+  std::vector<EventTimeMs> highest = {kNoTime};
+  judge.judge(batch, 0, highest, false);
+  EXPECT_EQ(batch.verdicts[Verdict::kCounted], 2u);
+  EXPECT_EQ(batch.pane(batch.slot()[1], LeaderboardIndex{0}), kNoPane);
+  EXPECT_EQ(raw(batch.pane(batch.slot()[1], LeaderboardIndex{1})), 0);
+  EXPECT_EQ(highest[0], 150);
+}
+
+TEST(Lateness, LateEventsAreNotedAsLettersOnlyWhenAsked) {
+  const JobSpec job = job_with({tumbling(10)}, 0, 0);
+  for (const bool keep : {false, true}) {
+    Batch batch({16, 1 << 16, 1});
+    fill(batch, {100, 5});
+    LatenessJudge judge(job, 16);
+    std::vector<EventTimeMs> highest = {kNoTime};
+    judge.judge(batch, 0, highest, keep);
+    EXPECT_EQ(batch.verdicts[Verdict::kLate], 1u);
+    EXPECT_EQ(batch.letters.size(), keep ? 1u : 0u);
+  }
+}
+
+TEST(Lateness, OneSlotPerRowOfPanesHoweverOftenTimeGoesBackAndForth) {
+  const JobSpec job = job_with({tumbling(10)}, 1000, 0);
+  Batch batch({1024, 1 << 16, 1});
+  std::vector<EventTimeMs> times;
+  for (int i = 0; i < 600; ++i) times.push_back((i * 37) % 300);
+  fill(batch, times);
+  LatenessJudge judge(job, 1024);
+  std::vector<EventTimeMs> highest = {kNoTime};
+  judge.judge(batch, 0, highest, false);
+  EXPECT_EQ(batch.slot_count(), 31u);
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    EXPECT_EQ(raw(batch.pane(batch.slot()[i], LeaderboardIndex{0})), times[i] / 10);
+  }
+}
+
+TEST(CarryOver, CutInsideAMessageMarksItContinuedAndKeepsItsOffset) {
+  Batch from({16, 1 << 12, 1});
+  Batch to({16, 1 << 12, 1});
+  PartitionSpan span;
+  span.first = Offset{5};
+  span.next = Offset{7};
+  span.at_end = true;
+  from.spans.push_back(span);
+  from.append("one", 0, Offset{5}, 77);
+  from.append("ab\ncd", 0, Offset{6}, 78);
+  from.records = {{0, 3, 0, Record::kOnly}, {4, 2, 1, 0}, {7, 2, 1, 1}};
+  carry_over(from, 2, to);
+  EXPECT_TRUE(from.continued);
+  EXPECT_EQ(raw(from.spans[0].next), 6);
+  EXPECT_FALSE(from.spans[0].at_end);
+  ASSERT_EQ(to.records.size(), 1u);
+  EXPECT_EQ(to.bytes(to.records[0]), "cd");
+  EXPECT_EQ(to.records[0].element, 1u);
+  EXPECT_EQ(raw(to.spans[0].first), 6);
+  EXPECT_EQ(raw(to.spans[0].next), 7);
+  EXPECT_TRUE(to.spans[0].at_end);
+  EXPECT_EQ(to.messages[0].timestamp_ms, 78);
+}
+
+TEST(CarryOver, CutBetweenMessagesIsACut) {
+  Batch from({16, 1 << 12, 1});
+  Batch to({16, 1 << 12, 1});
+  from.spans.push_back({PartitionIndex{0}, Offset{5}, Offset{7}});
+  from.append("one", 0, Offset{5}, 77);
+  from.append("two", 0, Offset{6}, 78);
+  from.records = {{0, 3, 0, Record::kOnly}, {4, 3, 1, Record::kOnly}};
+  carry_over(from, 1, to);
+  EXPECT_FALSE(from.continued);
+  EXPECT_EQ(to.bytes(to.records[0]), "two");
+  EXPECT_EQ(raw(to.spans[0].first), 6);
+}
+
+TEST(CommitMetadata, RoundTripsAndIgnoresWhatIsNotOurs) {
+  const CommitMetadata m{1, -2, kNoTime, 4, 99};
+  const CommitMetadata back = CommitMetadata::parse(m.text());
+  EXPECT_EQ(back.partition_max, 1);
+  EXPECT_EQ(back.job_watermark, -2);
+  EXPECT_EQ(back.high, kNoTime);
+  EXPECT_EQ(back.hole_until, 4);
+  EXPECT_EQ(back.epoch, 99u);
+  EXPECT_EQ(CommitMetadata::parse("flink checkpoint 7").epoch, 0u);
+}
+
+class ProgressTest : public testing::Test {
+ protected:
+  // A batch that brings `highest` from partition `p` at offset `next - 1`, and maybe its end.
+  void bring(std::uint32_t p, EventTimeMs highest, bool at_end = false) {
+    Batch batch({16, 1 << 12, 1});
+    PartitionSpan span;
+    span.partition = PartitionIndex{p};
+    span.first = Offset{next_[p]};
+    span.next = highest == kNoTime ? span.first : Offset{++next_[p]};
+    span.event_time_max = span.first_event_time = highest;
+    span.at_end = at_end;
+    batch.spans.push_back(span);
+    progress_.consumed(batch);
+  }
+  void pass_ms(std::int64_t ms) {
+    for (; ms > 0; ms -= 50) progress_.tick(now_ns_ += 50'000'000);
+  }
+  std::vector<PartitionStart> starts(std::size_t n, bool at_beginning = true) {
+    std::vector<PartitionStart> s(n);
+    for (std::uint32_t i = 0; i < n; ++i) {
+      s[i].partition = PartitionIndex{i};
+      s[i].at_beginning = at_beginning;
+    }
+    return s;
+  }
+
+  JobSpec job_ = [] {
+    JobSpec job = job_with({tumbling(1000)}, 10, 100);
+    job.time.idle_after_ms = 500;
+    return job;
+  }();
+  bool healthy_ = true;
+  Progress progress_{job_, [this](PartitionIndex) { return healthy_; }};
+  std::map<std::uint32_t, std::int64_t> next_;
+  std::int64_t now_ns_ = 1;
+};
+
+TEST_F(ProgressTest, JobWatermarkIsTheMinimumAndWaitsForEveryPartition) {
+  progress_.start(starts(2));
+  bring(0, 5000);
+  EXPECT_EQ(progress_.job_watermark(), kNoTime);
+  bring(1, 3000);
+  EXPECT_EQ(progress_.job_watermark(), 2990);
+}
+
+TEST_F(ProgressTest, PartitionIsIdleOnlyAfterItsEndWasReportedAndWhileFetchesSucceed) {
+  progress_.start(starts(2));
+  bring(0, 5000);
+  bring(1, 3000);
+  pass_ms(2000);
+  EXPECT_EQ(progress_.job_watermark(), 2990);  // no end reported
+  bring(1, kNoTime, true);
+  healthy_ = false;
+  pass_ms(2000);
+  EXPECT_EQ(progress_.job_watermark(), 2990);  // broker stalled
+  healthy_ = true;
+  pass_ms(450);
+  EXPECT_EQ(progress_.job_watermark(), 2990);
+  pass_ms(100);
+  EXPECT_EQ(progress_.job_watermark(), 4990);
+}
+
+TEST_F(ProgressTest, OneTickAddsAtMostAHundredMilliseconds) {
+  progress_.start(starts(2));
+  bring(0, 5000);
+  bring(1, 3000, true);
+  progress_.tick(now_ns_ += 50'000'000);
+  progress_.tick(now_ns_ += 3'600'000'000'000);  // the process was stopped for an hour
+  EXPECT_EQ(progress_.job_watermark(), 2990);
+}
+
+TEST_F(ProgressTest, WatermarkNeverFallsWhenAnIdlePartitionComesBack) {
+  progress_.start(starts(2));
+  bring(0, 9000);
+  bring(1, 3000, true);
+  pass_ms(700);
+  EXPECT_EQ(progress_.job_watermark(), 8990);
+  bring(1, 3500);
+  EXPECT_EQ(progress_.job_watermark(), 8990);
+}
+
+TEST_F(ProgressTest, AllIdleGoesOnToTheEndOfTheLastWindowPlusLatenessAndStops) {
+  progress_.start(starts(1));
+  bring(0, 5500, true);
+  EXPECT_EQ(progress_.job_watermark(), 5490);
+  pass_ms(600);
+  pass_ms(60'000);
+  EXPECT_EQ(progress_.job_watermark(), 6100);
+}
+
+TEST_F(ProgressTest, RestartInTheMiddleMakesWindowsInexactUpToTheHighestTimePlusLateness) {
+  std::vector<PartitionStart> s = starts(1, false);
+  s[0].metadata = CommitMetadata{5000, 4990, 5000, kNoTime, 7}.text();
+  progress_.start(s);
+  EXPECT_EQ(progress_.job_watermark(), 4990);
+  EXPECT_EQ(progress_.epoch_committed_before(), 7u);
+  EXPECT_TRUE(progress_.in_hole(5100));
+  EXPECT_FALSE(progress_.in_hole(5101));
+}
+
+TEST_F(ProgressTest, StartAtLatestPlacesTheHoleByTheFirstEvent) {
+  progress_.start(starts(1, false));
+  bring(0, 8000);
+  EXPECT_TRUE(progress_.in_hole(8110));
+  EXPECT_FALSE(progress_.in_hole(8111));
+}
+
+TEST_F(ProgressTest, StartAtTheBeginningHasNoHole) {
+  progress_.start(starts(1));
+  bring(0, 8000);
+  EXPECT_FALSE(progress_.in_hole(0));
+}
+
+}  // namespace
+}  // namespace marquee
