@@ -88,6 +88,7 @@ Result<std::unique_ptr<Client>> Client::make(ClientSpec spec, Log& log) {
   }
   for (const auto& [name, value] : s.extra) {
     const bool ours = name == "bootstrap.servers" || name == "metadata.broker.list" ||
+                      std::count(s.reserved.begin(), s.reserved.end(), name) != 0 ||
                       std::any_of(s.fixed.begin(), s.fixed.end(), [&](const auto& f) { return f.first == name; });
     if (ours) return refuse(s, name, "is set by marquee and cannot be changed here; remove the line");
     if (set(conf.get(), name, value, why) != RD_KAFKA_CONF_OK) {

@@ -28,6 +28,7 @@ struct ClientSpec {
   std::string section;             // "source.kafka": how sentences name where `extra` was written
   std::string brokers;
   std::vector<Setting> fixed;      // what we rely on: `extra` may not change them
+  std::vector<std::string> reserved;  // likewise, though we set nothing
   std::vector<Setting> preferred;  // `extra` may change them; what this librdkafka does not know is left out
   KafkaSettings extra;
   std::function<void(std::string_view json)> on_statistics;          // may be empty

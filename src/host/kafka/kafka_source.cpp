@@ -118,12 +118,12 @@ Result<std::vector<PartitionStart>> KafkaSource::open(std::size_t lanes, const s
 
   Waiting waiting(log_, probe_);
   find_partitions(waiting);
-  if (stopped()) return std::vector<PartitionStart>{};
+  if (stopped()) return stopped_while_opening();
   if (Status status = check_group(); !status.ok()) return status;
   const KafkaPartitions offsets = committed(waiting);
-  if (stopped()) return std::vector<PartitionStart>{};
+  if (stopped()) return stopped_while_opening();
   if (Status status = resolve_starts(*offsets, waiting); !status.ok()) return status;
-  if (stopped()) return std::vector<PartitionStart>{};
+  if (stopped()) return stopped_while_opening();
   if (Status status = commit_starts(*offsets); !status.ok()) return status;
   waiting.over();
 
@@ -135,6 +135,10 @@ Result<std::vector<PartitionStart>> KafkaSource::open(std::size_t lanes, const s
   }
   fetching_.store(true);
   return starts;
+}
+
+Status KafkaSource::stopped_while_opening() const {
+  return Status(Code::kUnavailable, "stopped before the partitions to read were found: " + probe_.reason());
 }
 
 void KafkaSource::find_partitions(Waiting& waiting) {

@@ -41,7 +41,7 @@ class KafkaSource final : public Source {
   ~KafkaSource() override;  // ends its thread; lanes must be at rest
 
   // Once. While there is no broker, no topic or no leader it keeps trying, with the reason in the probe and in the log; it
-  // looks at `stop` at least every second, and then returns no partitions. `stop` must outlive the source.
+  // looks at `stop` at least every second, and then returns kUnavailable. `stop` must outlive the source.
   // Commits the resolved start of partitions from which the group had nothing committed.
   // Fails: kConfig for settings and for a group that has members; kInternal for a committed offset above the end.
   Result<std::vector<PartitionStart>> open(std::size_t lanes, const std::atomic<bool>& stop) override;
@@ -80,6 +80,7 @@ class KafkaSource final : public Source {
   void start_fetching(PartitionState& state, bool discovered);            // under mutex_
   std::size_t topic_of(const PartitionState& state) const;
   Status refused_commit(int error) const;
+  Status stopped_while_opening() const;
   bool stopped() const { return stop_->load(std::memory_order_relaxed); }
 
   // The polling thread.
