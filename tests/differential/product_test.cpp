@@ -1,0 +1,170 @@
+// Product and oracle side by side on random jobs: the bytes of `replay`, the verdicts, and, over several partitions, the
+// last revision of every key. MARQUEE_SEED chooses the first seed, MARQUEE_ROUNDS how many.
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <map>
+#include <memory>
+
+#include "app/config.hpp"
+#include "cpu/cpu_engine.hpp"
+#include "differential/random_job.hpp"
+#include "file/file_source.hpp"
+#include "file/memory_pane_log.hpp"
+#include "file/stdout_sink.hpp"
+#include "pipeline/fakes.hpp"
+#include "pipeline/pipeline.hpp"
+
+namespace marquee::test {
+namespace {
+
+using differential::JobForm;
+using differential::RandomJob;
+
+constexpr std::uint64_t kFirstSeed = 20'000;
+constexpr std::uint64_t kRounds = 150;
+
+// A file of our own that goes with the test.
+class TemporaryFile {
+ public:
+  TemporaryFile() : fd_(mkstemp(path_)) {}
+  ~TemporaryFile() {
+    close(fd_);
+    unlink(path_);
+  }
+  int fd() const { return fd_; }
+  std::string path() const { return path_; }
+  void write(const std::string& bytes) const {
+    EXPECT_EQ(::pwrite(fd_, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
+  }
+  std::string read() const {
+    std::string bytes;
+    char buffer[1 << 16];
+    off_t at = 0;
+    for (ssize_t n; (n = pread(fd_, buffer, sizeof(buffer), at)) > 0; at += n) bytes.append(buffer, static_cast<std::size_t>(n));
+    return bytes;
+  }
+
+ private:
+  char path_[32] = "/tmp/marquee-test-XXXXXX";
+  int fd_;
+};
+
+JobSpec job_of(const RandomJob& random) {
+  ConfigOutcome outcome = parse_config(random.toml, "random.toml", {});
+  EXPECT_TRUE(outcome.problems.empty()) << (outcome.problems.empty() ? "" : outcome.problems[0]) << "\n" << random.toml;
+  return outcome.config.job;
+}
+
+PipelineParts parts_for(Source& source, Sink& sink, PaneLog& log, FakeClock& clock, Log& quiet, Probe& probe, SnapshotBoard& board) {
+  return {&source, &sink, &log, &clock, &quiet, &probe, &board,
+          [](const EngineConfig& c) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); }};
+}
+
+void expect_same_verdicts(const oracle::Counts& expected, const Probe& probe) {
+  const auto got = [&](Verdict v) { return static_cast<std::int64_t>(probe.verdicts[static_cast<std::size_t>(v)].load()); };
+  EXPECT_EQ(got(Verdict::kCounted), expected.counted);
+  EXPECT_EQ(got(Verdict::kFiltered), expected.filtered);
+  EXPECT_EQ(got(Verdict::kLate), expected.late);
+  for (auto v = static_cast<std::size_t>(kFirstInvalid); v < kVerdictCount; ++v) {
+    const std::string reason(kVerdictNames[v]);
+    const auto it = expected.invalid.find(reason);
+    EXPECT_EQ(got(static_cast<Verdict>(v)), it == expected.invalid.end() ? 0 : it->second) << reason;
+  }
+}
+
+TEST(Differential, ReplayPrintsTheOraclesBytesForAnyBatchSizeAndThreadCount) {
+  const std::uint64_t first = differential::seed_from_environment(kFirstSeed);
+  const std::uint64_t rounds = differential::rounds_from_environment(kRounds);
+  for (std::uint64_t seed = first; seed < first + rounds && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("MARQUEE_SEED=" + std::to_string(seed) + " MARQUEE_ROUNDS=1");
+    const RandomJob random = differential::make_random_job(seed, JobForm::kFile);
+    const oracle::Oracle oracle = random.judged();
+    const JobSpec job = job_of(random);
+    TemporaryFile input;
+    input.write(random.file);
+    differential::Rng rng(seed ^ 0xabcdef);
+    for (const std::size_t lanes : {1u, 3u}) {
+      PipelineOptions options;
+      options.lanes = lanes;
+      options.batch_events = 1 + static_cast<std::uint32_t>(rng.next() % 300);
+      options.batch_bytes = 256 + rng.next() % 50'000;
+      options.emission = Emission::kSettled;
+      options.commit_every_ms = rng.next() % 2 == 0 ? 0 : 1000;
+      TemporaryFile output;
+      FileSource source({input.path()});
+      StdoutSink sink(job, output.fd(), "test output");
+      MemoryPaneLog log;
+      FakeClock clock;
+      QuietLog quiet;
+      Probe probe;
+      SnapshotBoard board;
+      const std::atomic<bool> stop{false};
+      Pipeline pipeline(job, options, parts_for(source, sink, log, clock, quiet, probe, board));
+      const Status status = pipeline.run(stop);
+      ASSERT_TRUE(status.ok()) << status.message();
+      EXPECT_EQ(output.read(), oracle.replay_output()) << random.toml;
+      expect_same_verdicts(oracle.counts(), probe);
+      EXPECT_EQ(probe.refused.load(), 0u);
+      EXPECT_EQ(probe.expired.load(), 0u);
+    }
+  }
+}
+
+TEST(Differential, LastRevisionOfEveryKeyOverSeveralPartitionsIsTheOracles) {
+  const std::uint64_t first = differential::seed_from_environment(kFirstSeed);
+  const std::uint64_t rounds = differential::rounds_from_environment(kRounds);
+  for (std::uint64_t seed = first; seed < first + rounds && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("MARQUEE_SEED=" + std::to_string(seed) + " MARQUEE_ROUNDS=1");
+    const RandomJob random = differential::make_random_job(seed, JobForm::kKafka);
+    const oracle::Oracle oracle = random.judged();
+    const JobSpec job = job_of(random);
+    std::vector<std::vector<FakeMessage>> partitions;
+    for (const auto& messages : random.partitions) {
+      auto& p = partitions.emplace_back();
+      for (const oracle::Message& m : messages) p.push_back({m.value, m.timestamp_ms.value_or(-1)});
+    }
+    differential::Rng rng(seed ^ 0x123456);
+    PipelineOptions options;
+    options.lanes = 1 + rng.next() % 3;
+    options.batch_events = 1 + static_cast<std::uint32_t>(rng.next() % 200);
+    options.batch_bytes = 4096;
+    options.linger_ms = 0;
+    options.commit_every_ms = 0;
+    FakeSource source(partitions, seed);
+    FakeSink sink;
+    FakePaneLog log;
+    FakeClock clock;
+    QuietLog quiet;
+    Probe probe;
+    SnapshotBoard board;
+    const std::atomic<bool> stop{false};
+    Pipeline pipeline(job, options, parts_for(source, sink, log, clock, quiet, probe, board));
+    const Status status = pipeline.run(stop);
+    ASSERT_TRUE(status.ok()) << status.message();
+    expect_same_verdicts(oracle.counts(), probe);
+
+    std::map<std::string, const ResultRecord*> held;
+    for (const ResultRecord& r : sink.results()) {
+      std::string key;
+      append_result_key(key, job, r);
+      const ResultRecord*& h = held[key];
+      if (h != nullptr) EXPECT_GT(revision_of(r), revision_of(*h)) << key;
+      h = &r;
+    }
+    const std::vector<oracle::Result> expected = oracle.results();
+    EXPECT_EQ(held.size(), expected.size());
+    for (const oracle::Result& e : expected) {
+      const auto it = held.find(oracle::kafka_key(e));
+      ASSERT_NE(it, held.end()) << oracle::kafka_key(e) << "\n" << random.toml;
+      std::string json;
+      append_result_json(json, job, *it->second);
+      EXPECT_EQ(json, oracle::result_json(e)) << random.toml;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace marquee::test
