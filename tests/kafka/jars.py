@@ -91,6 +91,7 @@ def ensure() -> None:
             if old.name not in names:
                 old.unlink()
         shutil.rmtree(FOLDER / "formatted", ignore_errors=True)  # belongs to the version that wrote it
+        (FOLDER / "classes.jsa").unlink(missing_ok=True)
         missing = [
             jar
             for jar in wanted
@@ -126,4 +127,5 @@ def java() -> str:
 def command(main: str, *arguments: str, options: tuple[str, ...] = ()) -> list[str]:
     """A command line that runs one class of the jars. Fetches them first."""
     ensure()
-    return [java(), *options, "-cp", f"{FOLDER}/*", main, *arguments]
+    path = ":".join(str(FOLDER / file) for file, _, _ in listed())
+    return [java(), *options, "-cp", path, main, *arguments]
