@@ -127,11 +127,14 @@ class RecordMaker {
       switch (field.role) {
         case Role::kItem:
           // The first texts come more often, so that there is something to rank.
-          all.push_back({field.path, text_token(rng, field.texts[std::min(rng.below(field.texts.size()),
-                                                                          rng.below(field.texts.size()))],
-                                                field.role, true)});
+          all.push_back(
+              {field.path,
+               text_token(rng, field.texts[std::min(rng.below(field.texts.size()), rng.below(field.texts.size()))],
+                          field.role, true)});
           break;
-        case Role::kTime: all.push_back({field.path, time_token(rng, time_ms, schema_->config.time_unit)}); break;
+        case Role::kTime:
+          all.push_back({field.path, time_token(rng, time_ms, schema_->config.time_unit)});
+          break;
         case Role::kWatch:
           if (!rng.chance(10)) all.push_back({field.path, watch_token(rng, schema_->config.watch_unit)});
           break;
@@ -142,7 +145,9 @@ class RecordMaker {
           }
           all.push_back({field.path, text_token(rng, rng.pick(field.texts), field.role, true)});
           break;
-        case Role::kWhere: all.push_back({field.path, text_token(rng, where_text(rng, field), field.role, true)}); break;
+        case Role::kWhere:
+          all.push_back({field.path, text_token(rng, where_text(rng, field), field.role, true)});
+          break;
       }
     }
     return all;
@@ -179,9 +184,14 @@ class RecordMaker {
       return all;
     }
     switch (field.role) {
-      case Role::kTime: set(all, field.path, wrong_time_token(rng, schema_->config.time_unit)); break;
-      case Role::kWatch: set(all, field.path, wrong_watch_token(rng, schema_->config.watch_unit)); break;
-      default: set(all, field.path, wrong_text_token(rng, field.role));
+      case Role::kTime:
+        set(all, field.path, wrong_time_token(rng, schema_->config.time_unit));
+        break;
+      case Role::kWatch:
+        set(all, field.path, wrong_watch_token(rng, schema_->config.watch_unit));
+        break;
+      default:
+        set(all, field.path, wrong_text_token(rng, field.role));
     }
     return all;
   }
@@ -209,12 +219,15 @@ class RecordMaker {
     }
     const std::string object = render(rng, values(rng, time_ms), place, Fault::kNone);
     switch (rng.below(4)) {
-      case 0: return joined({"\xEF\xBB\xBF", object});
-      case 1: return rng.pick(Texts{"x", "\"", ",", "}", "\xFF", "\v", ":", std::string(1, '\0')}) + object;
+      case 0:
+        return joined({"\xEF\xBB\xBF", object});
+      case 1:
+        return rng.pick(Texts{"x", "\"", ",", "}", "\xFF", "\v", ":", std::string(1, '\0')}) + object;
       case 2:
         if (place == Place::kLine) return joined({"[", object, "]"});  // of a message it would be an array
         return joined({"\"", object});
-      default: return rng.pick(Texts{"1", "null", "true", "\"x\"", "}", "\xFF\xFE", "NaN", "-", "x", std::string(3, '\0')});
+      default:
+        return rng.pick(Texts{"1", "null", "true", "\"x\"", "}", "\xFF\xFE", "NaN", "-", "x", std::string(3, '\0')});
     }
   }
 
@@ -240,10 +253,14 @@ class RecordMaker {
 
 std::int64_t random_start_ms(Rng& rng, std::int64_t scale_ms) {
   switch (rng.below(6)) {
-    case 0: return 0;
-    case 1: return rng.between(0, 10 * scale_ms);
-    case 2: return kTimeMsMax - rng.between(0, 20 * scale_ms);
-    default: return 1'763'800'000'000 + rng.between(0, 86'400'000);
+    case 0:
+      return 0;
+    case 1:
+      return rng.between(0, 10 * scale_ms);
+    case 2:
+      return kTimeMsMax - rng.between(0, 20 * scale_ms);
+    default:
+      return 1'763'800'000'000 + rng.between(0, 86'400'000);
   }
 }
 
@@ -305,16 +322,26 @@ std::string random_broken_array(Rng& rng, RecordMaker& maker, Times& times) {
   const std::string one = "{\"id\":1}";
   const std::string other = maker.make(rng, time_ms, Place::kArrayElement);
   switch (rng.below(10)) {
-    case 0: return joined({"[", one, ",", other});
-    case 1: return joined({"[", one, ",", other, ",]"});
-    case 2: return joined({"[,", other, "]"});
-    case 3: return joined({"[", one, ",,", other, "]"});
-    case 4: return joined({"[", one, " ", one, "]"});
-    case 5: return joined({"[", other, "]", rng.pick(Texts{"x", "[]", "{}", "]", ",", "\n{\"a\":1}", " null"})});
-    case 6: return joined({"[", one, ",", other, "}"});
-    case 7: return joined({"[", one, ",{\"id\":\"a]"});
-    case 8: return joined({"[", with_bad_utf8(rng, one), ",", other, "]"});
-    default: return rng.pick(Texts{"[", "[[", "[{]}", "[{\"a\":[1}]", "[,]", "[\"a]"});
+    case 0:
+      return joined({"[", one, ",", other});
+    case 1:
+      return joined({"[", one, ",", other, ",]"});
+    case 2:
+      return joined({"[,", other, "]"});
+    case 3:
+      return joined({"[", one, ",,", other, "]"});
+    case 4:
+      return joined({"[", one, " ", one, "]"});
+    case 5:
+      return joined({"[", other, "]", rng.pick(Texts{"x", "[]", "{}", "]", ",", "\n{\"a\":1}", " null"})});
+    case 6:
+      return joined({"[", one, ",", other, "}"});
+    case 7:
+      return joined({"[", one, ",{\"id\":\"a]"});
+    case 8:
+      return joined({"[", with_bad_utf8(rng, one), ",", other, "]"});
+    default:
+      return rng.pick(Texts{"[", "[[", "[{]}", "[{\"a\":[1}]", "[,]", "[\"a]"});
   }
 }
 

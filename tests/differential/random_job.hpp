@@ -24,7 +24,7 @@ struct RandomJob {
   JobForm form = JobForm::kFile;
   std::string toml;          // for the product's own loader; with idle_after = "never" when the form is kKafka
   oracle::JobConfig config;  // the same, for the oracle
-  std::string file;                                      // kFile: its bytes
+  std::string file;          // kFile: its bytes
   std::vector<std::vector<oracle::Message>> partitions;  // kKafka: in offset order; offsets may leave gaps
 
   // Its records as the oracle splits them, by partition.

@@ -19,7 +19,9 @@ namespace {
 
 constexpr std::size_t kRounds = 150;
 
-std::string describe(const RandomJob& job) { return "MARQUEE_SEED=" + std::to_string(job.seed) + "\n" + job.toml; }
+std::string describe(const RandomJob& job) {
+  return "MARQUEE_SEED=" + std::to_string(job.seed) + "\n" + job.toml;
+}
 
 // What a run of jobs of one form held, all in all.
 struct Census {
@@ -41,10 +43,18 @@ Census take_census(JobForm form, std::uint64_t seed, std::size_t rounds) {
       for (const oracle::Record& record : records) {
         const oracle::Judgement judgement = oracle.feed(record);
         switch (judgement.verdict) {
-          case oracle::Verdict::kCounted: ++census.verdicts["counted"]; break;
-          case oracle::Verdict::kFiltered: ++census.verdicts["filtered"]; break;
-          case oracle::Verdict::kLate: ++census.verdicts["late"]; break;
-          case oracle::Verdict::kInvalid: ++census.verdicts[judgement.reason]; break;
+          case oracle::Verdict::kCounted:
+            ++census.verdicts["counted"];
+            break;
+          case oracle::Verdict::kFiltered:
+            ++census.verdicts["filtered"];
+            break;
+          case oracle::Verdict::kLate:
+            ++census.verdicts["late"];
+            break;
+          case oracle::Verdict::kInvalid:
+            ++census.verdicts[judgement.reason];
+            break;
         }
         bool is_late_for_some = false;
         for (const bool is_late : judgement.late_for) is_late_for_some = is_late_for_some || is_late;
@@ -73,10 +83,11 @@ Census take_census(JobForm form, std::uint64_t seed, std::size_t rounds) {
 }
 
 void expect_everything(const Census& census, bool is_kafka) {
-  std::set<std::string> wanted = {"counted", "filtered", "late", "not_object", "malformed", "item_missing", "item_type",
-                                  "item_empty", "item_too_long", "time_missing", "time_type", "time_range",
-                                  "watch_type", "watch_range", "dimension_missing", "dimension_type",
-                                  "dimension_too_long"};
+  std::set<std::string> wanted = {
+      "counted",        "filtered",          "late",       "not_object",    "malformed",
+      "item_missing",   "item_type",         "item_empty", "item_too_long", "time_missing",
+      "time_type",      "time_range",        "watch_type", "watch_range",   "dimension_missing",
+      "dimension_type", "dimension_too_long"};
   if (is_kafka) wanted.insert({"empty", "time_future"});
   for (const std::string& verdict : wanted) EXPECT_TRUE(census.verdicts.contains(verdict)) << verdict;
   for (const auto& [verdict, count] : census.verdicts) EXPECT_TRUE(wanted.contains(verdict)) << verdict;
@@ -157,7 +168,8 @@ TEST(RandomJson, EveryFaultMakesTheObjectMalformedAndNoneDoesNot) {
 
 TEST(RandomJson, StringTokensDecodeToTheirText) {
   Rng rng(seed_from_environment(1));
-  for (const std::string text : {"", "a", "\"\\/\b\f\n\r\t\x01", "\xC3\xA9\xE4\xB8\xAD\xF0\x9F\x98\x80\xF4\x8F\xBF\xBF", "\x7f"}) {
+  for (const std::string text :
+       {"", "a", "\"\\/\b\f\n\r\t\x01", "\xC3\xA9\xE4\xB8\xAD\xF0\x9F\x98\x80\xF4\x8F\xBF\xBF", "\x7f"}) {
     for (int round = 0; round < 100; ++round) {
       const std::string token = string_token(rng, text, true);
       EXPECT_EQ(oracle::json::decode(token.substr(1, token.size() - 2)), text) << token;

@@ -29,12 +29,18 @@ std::string space(Rng& rng, const Style& style) {
 // Any valid JSON; inside it the names of configured fields mean nothing.
 std::string noise_value(Rng& rng, const Style& style, int depth) {
   switch (rng.below(depth > 0 ? 9 : 6)) {
-    case 0: return std::to_string(rng.between(-1'000, 1'000));
-    case 1: return rng.pick(std::vector<std::string>{"1.5", "-0.0", "1e400", "123456789012345678901234567890", "0E-7"});
-    case 2: return rng.pick(std::vector<std::string>{"true", "false", "null"});
-    case 3: return rng.pick(std::vector<std::string>{R"("]}")", R"("{[")", R"("\"")", R"("\\")", R"("\\\"")", R"("")"});
-    case 4: return string_token(rng, "caf\xC3\xA9, \xF0\x9F\x98\x80 \"and\" more", style.escapes);
-    case 5: return rng.pick(std::vector<std::string>{"{}", "[]", "[[],{}]", "[ ]"});
+    case 0:
+      return std::to_string(rng.between(-1'000, 1'000));
+    case 1:
+      return rng.pick(std::vector<std::string>{"1.5", "-0.0", "1e400", "123456789012345678901234567890", "0E-7"});
+    case 2:
+      return rng.pick(std::vector<std::string>{"true", "false", "null"});
+    case 3:
+      return rng.pick(std::vector<std::string>{R"("]}")", R"("{[")", R"("\"")", R"("\\")", R"("\\\"")", R"("")"});
+    case 4:
+      return string_token(rng, "caf\xC3\xA9, \xF0\x9F\x98\x80 \"and\" more", style.escapes);
+    case 5:
+      return rng.pick(std::vector<std::string>{"{}", "[]", "[[],{}]", "[ ]"});
     case 6: {
       std::string out = "[";
       for (std::size_t i = 0, count = rng.below(4); i < count; ++i) {
@@ -91,7 +97,8 @@ void add_noise(Rng& rng, Tree& tree, const Style& style) {
   const std::size_t count = rng.below(4);
   for (std::size_t i = 0; i < count; ++i) {
     // Names close to configured ones, but for the number none of them.
-    const std::string stem = rng.pick(std::vector<std::string>{"n", "content_id", "event_tim", "t", "category\"", "\xC3\xA9"});
+    const std::string stem =
+        rng.pick(std::vector<std::string>{"n", "content_id", "event_tim", "t", "category\"", "\xC3\xA9"});
     Tree noise;
     noise.json = noise_value(rng, style, 3);
     tree.members.emplace_back(stem + std::to_string(i), std::move(noise));
@@ -222,9 +229,14 @@ std::string render_object(Rng& rng, const std::vector<PathValue>& values, const 
     case Fault::kDoubleComma:
       if (fault_at == root.members.size()) out.insert(std::size_t{1}, std::size_t{1}, ',');  // there was but one field
       break;
-    case Fault::kBadUtf8: return with_bad_utf8(rng, out);
-    case Fault::kMissingClose: out.pop_back(); break;
-    case Fault::kTruncated: out.resize(1 + rng.below(out.size() - 1)); break;
+    case Fault::kBadUtf8:
+      return with_bad_utf8(rng, out);
+    case Fault::kMissingClose:
+      out.pop_back();
+      break;
+    case Fault::kTruncated:
+      out.resize(1 + rng.below(out.size() - 1));
+      break;
     case Fault::kOpenString:
       // With a backslash about, a quote more or less might pair up in some reader's eyes.
       if (out.find('\\') == std::string::npos) return without_one_quote(rng, out);
@@ -233,7 +245,8 @@ std::string render_object(Rng& rng, const std::vector<PathValue>& values, const 
     case Fault::kJunkAfter:
       out += rng.pick(std::vector<std::string>{"}", "]", ",", "x", " null", "{}", " {\"a\":1}", ":", "\"", "\v", ";"});
       break;
-    default: break;
+    default:
+      break;
   }
   return out;
 }

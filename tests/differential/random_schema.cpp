@@ -17,7 +17,9 @@ using oracle::WindowKind;
 using namespace std::string_literals;
 
 // A TOML basic string; JSON's escapes are TOML's too.
-std::string toml_text(const std::string& text) { return oracle::json::quote(text); }
+std::string toml_text(const std::string& text) {
+  return oracle::json::quote(text);
+}
 
 std::vector<std::string> some_of(Rng& rng, std::vector<std::string> pool, std::size_t count) {
   rng.shuffle(pool);
@@ -26,10 +28,11 @@ std::vector<std::string> some_of(Rng& rng, std::vector<std::string> pool, std::s
 }
 
 std::vector<std::string> random_items(Rng& rng) {
-  std::vector<std::string> pool = {"a",   "b",  "A",          "aa", "a0", "\xC3\xA9",  "\xE4\xB8\xAD", "\xF0\x9F\x98\x80",
-                                   "7",   "-3", "0",          "42", "Z",  "q\"uote",   "back\\slash",  "tab\tnew\nline",
-                                   "x\0y"s, "s/", "\x7f",       " ",  "1e3", "true",   "m-000123",     "m-000124",
-                                   "00",  "-0", "\x1f\b\f\r", "aaaaaaaa", "aaaaaaab", "aaaaaaaaa", "aaaaaaaa\xC3\xA9"};
+  std::vector<std::string> pool = {
+      "a",     "b",  "A",          "aa",       "a0",       "\xC3\xA9",  "\xE4\xB8\xAD",    "\xF0\x9F\x98\x80",
+      "7",     "-3", "0",          "42",       "Z",        "q\"uote",   "back\\slash",     "tab\tnew\nline",
+      "x\0y"s, "s/", "\x7f",       " ",        "1e3",      "true",      "m-000123",        "m-000124",
+      "00",    "-0", "\x1f\b\f\r", "aaaaaaaa", "aaaaaaab", "aaaaaaaaa", "aaaaaaaa\xC3\xA9"};
   pool.push_back("9" + std::string(255, '0'));
   pool.push_back(std::string(255, 'L') + "1");
   pool.push_back(std::string(255, 'L') + "2");
@@ -37,8 +40,9 @@ std::vector<std::string> random_items(Rng& rng) {
 }
 
 std::vector<std::string> random_values(Rng& rng) {
-  std::vector<std::string> pool = {"movie", "show", "live", "", "true", "false", "12", "-0", "0", "-7", "Movie", "a",
-                                   "aa", "\xC3\xA9t\xC3\xA9", "{\"}", "x\ty"};
+  std::vector<std::string> pool = {"movie", "show", "live", "",      "true", "false", "12",
+                                   "-0",    "0",    "-7",   "Movie", "a",    "aa",    "\xC3\xA9t\xC3\xA9",
+                                   "{\"}",  "x\ty"};
   pool.push_back(std::string(256, 'd'));
   return some_of(rng, pool, rng.pick(std::vector<std::size_t>{1, 2, 2, 3, 5}));
 }
@@ -48,7 +52,8 @@ void choose_paths(Rng& rng, Schema& schema) {
   using Paths = std::vector<std::string>;
   JobConfig& config = schema.config;
   config.item_path = rng.pick(Paths{"content_id", "content_id", "content.id", "meta.item", "deep.er.and.deeper.item"});
-  config.time_path = rng.pick(Paths{"event_time", "event_time", "ts", "meta.time", "deep.er.time", "\xC3\xA9v\xC3\xA9nement"});
+  config.time_path =
+      rng.pick(Paths{"event_time", "event_time", "ts", "meta.time", "deep.er.time", "\xC3\xA9v\xC3\xA9nement"});
   config.watch_path = rng.pick(Paths{"watch_ms", "watch_ms", "watched", "meta.watch", "content.watch"});
   schema.fields.push_back({Role::kItem, config.item_path, random_items(rng), true});
   schema.fields.push_back({Role::kTime, config.time_path, {}, true});
@@ -85,8 +90,8 @@ void choose_where(Rng& rng, Schema& schema) {
   for (Field& field : schema.fields) {
     if (field.role != Role::kDimension || !rng.chance(10)) continue;
     field.is_read = true;
-    config.where[field.path] = {field.texts.begin(), field.texts.begin() + static_cast<std::ptrdiff_t>(
-                                                                              (field.texts.size() + 1) / 2)};
+    config.where[field.path] = {field.texts.begin(),
+                                field.texts.begin() + static_cast<std::ptrdiff_t>((field.texts.size() + 1) / 2)};
   }
 }
 
@@ -144,7 +149,9 @@ void choose_leaderboards(Rng& rng, Schema& schema) {
 std::string to_window(Rng& rng, const oracle::Window& window) {
   std::string out = to_duration(rng, window.size_ms);
   switch (window.kind) {
-    case WindowKind::kTumbling: out.insert(0, "tumbling "); break;
+    case WindowKind::kTumbling:
+      out.insert(0, "tumbling ");
+      break;
     case WindowKind::kHopping:
       out.insert(0, "hopping ");
       out += " every " + to_duration(rng, window.every_ms);
@@ -181,7 +188,8 @@ std::string event_section(Rng& rng, const JobConfig& config) {
       if (!entries.empty()) entries += ", ";
       entries += name + " = ";
       if (dimension.default_value) {
-        entries += "{ path = " + toml_text(dimension.path) + ", default = " + toml_text(*dimension.default_value) + " }";
+        entries +=
+            "{ path = " + toml_text(dimension.path) + ", default = " + toml_text(*dimension.default_value) + " }";
       } else {
         entries += rng.chance(50) ? toml_text(dimension.path) : "{ path = " + toml_text(dimension.path) + " }";
       }

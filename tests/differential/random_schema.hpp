@@ -22,8 +22,8 @@ struct Field {
 
 struct Schema {
   oracle::JobConfig config;
-  std::vector<Field> fields;   // no two with the same path, none the beginning of another
-  std::int64_t scale_ms = 0;   // windows, disorder and lateness are small multiples of it
+  std::vector<Field> fields;  // no two with the same path, none the beginning of another
+  std::int64_t scale_ms = 0;  // windows, disorder and lateness are small multiples of it
 };
 
 Schema random_schema(Rng& rng);

@@ -1,18 +1,21 @@
 #include "oracle/job_config_toml.hpp"
 
+#include <toml++/toml.h>
+
 #include <fstream>
 #include <optional>
 #include <set>
 #include <sstream>
 #include <stdexcept>
-#include <toml++/toml.h>
 #include <utility>
 #include <vector>
 
 namespace oracle {
 namespace {
 
-[[noreturn]] void fail(const std::string& what) { throw std::runtime_error("configuration: " + what); }
+[[noreturn]] void fail(const std::string& what) {
+  throw std::runtime_error("configuration: " + what);
+}
 
 std::string text_or(const toml::table& table, std::string_view key, std::string_view otherwise) {
   const toml::node* node = table.get(key);

@@ -90,8 +90,9 @@ TEST(JobConfigToml, Windows) {
   EXPECT_EQ(parse_window("hopping 10m every 1m"), (Window{WindowKind::kHopping, 600'000, 60'000, 0, 0}));
   EXPECT_EQ(parse_window("cumulative 1d step 1h offset 5h30m"),
             (Window{WindowKind::kCumulative, 86'400'000, 0, 3'600'000, 19'800'000}));
-  for (const char* wrong : {"", "tumbling", "tumbling 0s", "sliding 1m", "hopping 1m", "hopping 1m every 2m",
-                            "cumulative 1h step 7m", "cumulative 1h every 1m", "tumbling 1m offset", "tumbling 1m 2m"}) {
+  for (const char* wrong :
+       {"", "tumbling", "tumbling 0s", "sliding 1m", "hopping 1m", "hopping 1m every 2m", "cumulative 1h step 7m",
+        "cumulative 1h every 1m", "tumbling 1m offset", "tumbling 1m 2m"}) {
     EXPECT_THROW(parse_window(wrong), std::runtime_error) << wrong;
   }
 }

@@ -7,7 +7,9 @@
 namespace oracle::json {
 namespace {
 
-bool is_digit(char byte) { return byte >= '0' && byte <= '9'; }
+bool is_digit(char byte) {
+  return byte >= '0' && byte <= '9';
+}
 
 int hex_value(char byte) {
   if (byte >= '0' && byte <= '9') return byte - '0';
@@ -252,7 +254,9 @@ std::optional<std::size_t> element_end(std::string_view bytes, std::size_t start
 
 }  // namespace
 
-bool is_space(char byte) { return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r'; }
+bool is_space(char byte) {
+  return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
 
 bool is_blank(std::string_view bytes) {
   for (const char byte : bytes) {
@@ -265,7 +269,7 @@ bool is_utf8(std::string_view bytes) {
   std::size_t i = 0;
   while (i < bytes.size()) {
     const auto lead = static_cast<unsigned char>(bytes[i]);
-    unsigned low = 0x80;   // bounds of the second byte; the third and fourth are always 80..BF
+    unsigned low = 0x80;  // bounds of the second byte; the third and fourth are always 80..BF
     unsigned high = 0xBF;
     std::size_t length = 0;
     if (lead < 0x80) {
@@ -314,11 +318,21 @@ std::optional<std::string> decode(std::string_view raw) {
     const char escape = raw[i + 1];
     i += 2;
     switch (escape) {
-      case 'b': out.push_back('\b'); break;
-      case 'f': out.push_back('\f'); break;
-      case 'n': out.push_back('\n'); break;
-      case 'r': out.push_back('\r'); break;
-      case 't': out.push_back('\t'); break;
+      case 'b':
+        out.push_back('\b');
+        break;
+      case 'f':
+        out.push_back('\f');
+        break;
+      case 'n':
+        out.push_back('\n');
+        break;
+      case 'r':
+        out.push_back('\r');
+        break;
+      case 't':
+        out.push_back('\t');
+        break;
       case 'u': {
         std::uint32_t code = unit_at(i);
         i += 4;
@@ -333,7 +347,9 @@ std::optional<std::string> decode(std::string_view raw) {
         append_utf8(out, code);
         break;
       }
-      default: out.push_back(escape); break;  // a quote, a backslash, a slash
+      default:
+        out.push_back(escape);
+        break;  // a quote, a backslash, a slash
     }
   }
   return out;
@@ -376,13 +392,27 @@ std::string quote(std::string_view text) {
   for (const char byte : text) {
     const auto code = static_cast<unsigned char>(byte);
     switch (byte) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (code < 0x20) {
           out += "\\u00";

@@ -14,9 +14,9 @@ enum class Kind { kNull, kTrue, kFalse, kNumber, kString, kArray, kObject };
 
 struct Node {
   Kind kind = Kind::kNull;
-  std::string text;                    // a number's token; a string's bytes between its quotes, escapes not yet decoded
-  std::vector<std::string> raw_keys;   // objects: keys between their quotes, raw_keys[i] belongs to children[i]
-  std::vector<std::size_t> children;   // objects and arrays: indices into Document::nodes
+  std::string text;                   // a number's token; a string's bytes between its quotes, escapes not yet decoded
+  std::vector<std::string> raw_keys;  // objects: keys between their quotes, raw_keys[i] belongs to children[i]
+  std::vector<std::size_t> children;  // objects and arrays: indices into Document::nodes
 };
 
 // nodes[0] is the root.

@@ -18,9 +18,12 @@ std::int64_t floor_to(std::int64_t value, std::int64_t unit) {
 
 std::int64_t pane_ms(const Window& window) {
   switch (window.kind) {
-    case WindowKind::kTumbling: return window.size_ms;
-    case WindowKind::kHopping: return std::gcd(window.size_ms, window.every_ms);
-    case WindowKind::kCumulative: return window.step_ms;
+    case WindowKind::kTumbling:
+      return window.size_ms;
+    case WindowKind::kHopping:
+      return std::gcd(window.size_ms, window.every_ms);
+    case WindowKind::kCumulative:
+      return window.step_ms;
   }
   return 0;
 }

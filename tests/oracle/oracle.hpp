@@ -39,8 +39,8 @@ struct Result {
   std::int64_t window_start_ms = 0;
   std::int64_t window_end_ms = 0;
   std::int64_t events = 0;
-  std::vector<Row> ranking;  // every item of the group and window, best first
-  std::size_t top = 0;       // so many of them are rows of the result
+  std::vector<Row> ranking;     // every item of the group and window, best first
+  std::size_t top = 0;          // so many of them are rows of the result
   bool has_tie_at_top = false;  // the first row left out has the same measure as the last one kept
 
   std::size_t row_count() const { return ranking.size() < top ? ranking.size() : top; }

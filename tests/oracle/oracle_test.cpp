@@ -30,10 +30,14 @@ JobConfig plain_config() {
 string verdict_of(const JobConfig& config, const Record& record) {
   const Judgement judgement = Oracle(config).feed(record);
   switch (judgement.verdict) {
-    case Verdict::kCounted: return "counted";
-    case Verdict::kFiltered: return "filtered";
-    case Verdict::kLate: return "late";
-    case Verdict::kInvalid: return judgement.reason;
+    case Verdict::kCounted:
+      return "counted";
+    case Verdict::kFiltered:
+      return "filtered";
+    case Verdict::kLate:
+      return "late";
+    case Verdict::kInvalid:
+      return judgement.reason;
   }
   return "?";
 }
@@ -42,7 +46,9 @@ string verdict_of(const JobConfig& config, const string& bytes) {
   return verdict_of(config, Record{0, 0, std::nullopt, bytes, false});
 }
 
-string verdict_of(const string& bytes) { return verdict_of(plain_config(), bytes); }
+string verdict_of(const string& bytes) {
+  return verdict_of(plain_config(), bytes);
+}
 
 // The item a record counts for, or its verdict in angle brackets.
 string item_of(const string& item_token) {
@@ -52,13 +58,17 @@ string item_of(const string& item_token) {
   return oracle.results().at(0).ranking.at(0).item;
 }
 
-string shown(const Milliseconds& value) { return value.error.empty() ? std::to_string(value.ms) : value.error; }
+string shown(const Milliseconds& value) {
+  return value.error.empty() ? std::to_string(value.ms) : value.error;
+}
 
 string time_of(const string& text, TimeUnit unit) {
   return shown(unit == TimeUnit::kRfc3339 ? parse_rfc3339(text) : parse_decimal_time(text, unit));
 }
 
-string watch_of(const string& token, WatchUnit unit = WatchUnit::kMillis) { return shown(parse_watch(token, unit)); }
+string watch_of(const string& token, WatchUnit unit = WatchUnit::kMillis) {
+  return shown(parse_watch(token, unit));
+}
 
 string event(const string& item, std::int64_t time_ms, const string& more = "") {
   return "{\"id\":\"" + item + "\",\"t\":" + std::to_string(time_ms) + more + "}\n";
@@ -125,9 +135,9 @@ TEST(MessageSplit, ElementsOfAnArrayAreRecords) {
 }
 
 TEST(MessageSplit, BrokenArrayIsOneRecord) {
-  for (const string broken :
-       {"[", "[{}", "[{},]", "[,{}]", "[{},,{}]", "[{} {}]", "[{}{}]", "[{}]x", "[{}][]", "[{}]]", "[{]}", "[\"a]",
-        "[{\"a\":[1}]", "[1 2]", "[1{}]", "[1\"a\"]", "[\"a\"\"b\"]", "[\"\xff\"]", "[{}]\n{}", "[{}]\n[{}]"}) {
+  for (const string broken : {"[",     "[{}",      "[{},]",        "[,{}]",      "[{},,{}]", "[{} {}]",      "[{}{}]",
+                              "[{}]x", "[{}][]",   "[{}]]",        "[{]}",       "[\"a]",    "[{\"a\":[1}]", "[1 2]",
+                              "[1{}]", "[1\"a\"]", "[\"a\"\"b\"]", "[\"\xff\"]", "[{}]\n{}", "[{}]\n[{}]"}) {
     EXPECT_EQ(records_of(broken), Texts{"broken"}) << broken;
   }
 }
@@ -334,8 +344,8 @@ TEST(Verdict, Watch) {
 
 TEST(Verdict, DimensionsInTheOrderOfTheirNames) {
   JobConfig config = plain_config();
-  config.dimensions = {{"B", {"z", std::nullopt}}, {"a", {"a", std::nullopt}}, {"c", {"g.c", "none"}},
-                       {"unused", {"u", std::nullopt}}};
+  config.dimensions = {
+      {"B", {"z", std::nullopt}}, {"a", {"a", std::nullopt}}, {"c", {"g.c", "none"}}, {"unused", {"u", std::nullopt}}};
   config.leaderboards[0].by = {"a", "c"};
   config.leaderboards.push_back(config.leaderboards[0]);
   config.leaderboards[1].name = "c";
@@ -412,8 +422,8 @@ TEST(Time, Rfc3339) {
   auto time = [](const string& text) { return time_of(text, TimeUnit::kRfc3339); };
   EXPECT_EQ(time("1970-01-01T00:00:00Z"), "0");
   EXPECT_EQ(time("1970-01-02T00:00:00z"), "86400000");
-  EXPECT_EQ(time("1970-03-01t00:00:00Z"), "5097600000");          // 59 days
-  EXPECT_EQ(time("2000-02-29 00:00:00Z"), "951782400000");        // 11016 days
+  EXPECT_EQ(time("1970-03-01t00:00:00Z"), "5097600000");    // 59 days
+  EXPECT_EQ(time("2000-02-29 00:00:00Z"), "951782400000");  // 11016 days
   EXPECT_EQ(time("2001-09-09T01:46:40Z"), "1000000000000");
   EXPECT_EQ(time("2001-09-09T01:46:40.9Z"), "1000000000900");
   EXPECT_EQ(time("2001-09-09T01:46:40.0019999Z"), "1000000000001");
@@ -433,14 +443,38 @@ TEST(Time, Rfc3339) {
 }
 
 TEST(Time, Rfc3339RefusesEverythingElse) {
-  for (const string text :
-       {"", "1970-01-01", "1970-01-01T00:00:00", "1970-01-01T00:00Z", "1970-01-01T00:00:00.Z", "1970-01-01T00:00:00,5Z",
-        "1970-01-01_00:00:00Z", "1970-1-01T00:00:00Z", "1970-01-01T0:00:00Z", "1970-13-01T00:00:00Z",
-        "1970-00-01T00:00:00Z", "1970-01-00T00:00:00Z", "1970-01-32T00:00:00Z", "1970-04-31T00:00:00Z",
-        "1970-02-29T00:00:00Z", "2100-02-29T00:00:00Z", "1970-01-01T24:00:00Z", "1970-01-01T00:60:00Z",
-        "1970-01-01T00:00:61Z", "1970-01-01T00:00:00+24:00", "1970-01-01T00:00:00+00:60", "1970-01-01T00:00:00+0000",
-        "1970-01-01T00:00:00+00", "1970-01-01T00:00:00+00:000", "1970-01-01T00:00:00ZZ", "1970-01-01T00:00:00Z ",
-        " 1970-01-01T00:00:00Z", "-970-01-01T00:00:00Z", "+1970-01-01T00:00:00Z", "19700101T000000Z", "0", "1000"}) {
+  for (const string text : {"",
+                            "1970-01-01",
+                            "1970-01-01T00:00:00",
+                            "1970-01-01T00:00Z",
+                            "1970-01-01T00:00:00.Z",
+                            "1970-01-01T00:00:00,5Z",
+                            "1970-01-01_00:00:00Z",
+                            "1970-1-01T00:00:00Z",
+                            "1970-01-01T0:00:00Z",
+                            "1970-13-01T00:00:00Z",
+                            "1970-00-01T00:00:00Z",
+                            "1970-01-00T00:00:00Z",
+                            "1970-01-32T00:00:00Z",
+                            "1970-04-31T00:00:00Z",
+                            "1970-02-29T00:00:00Z",
+                            "2100-02-29T00:00:00Z",
+                            "1970-01-01T24:00:00Z",
+                            "1970-01-01T00:60:00Z",
+                            "1970-01-01T00:00:61Z",
+                            "1970-01-01T00:00:00+24:00",
+                            "1970-01-01T00:00:00+00:60",
+                            "1970-01-01T00:00:00+0000",
+                            "1970-01-01T00:00:00+00",
+                            "1970-01-01T00:00:00+00:000",
+                            "1970-01-01T00:00:00ZZ",
+                            "1970-01-01T00:00:00Z ",
+                            " 1970-01-01T00:00:00Z",
+                            "-970-01-01T00:00:00Z",
+                            "+1970-01-01T00:00:00Z",
+                            "19700101T000000Z",
+                            "0",
+                            "1000"}) {
     EXPECT_EQ(time_of(text, TimeUnit::kRfc3339), "time_type") << text;
   }
   JobConfig config = plain_config();
@@ -546,9 +580,7 @@ TEST(Windows, CumulativeGrowsByStepsWithinItsSize) {
 TEST(Lateness, EqualityIsLate) {
   // Pane [0,10000) + 3000 of lateness; the watermark is the highest time − 2000.
   Oracle oracle(plain_config());
-  auto judged = [&oracle](const string& bytes) {
-    return oracle.feed({0, 0, std::nullopt, bytes, false}).verdict;
-  };
+  auto judged = [&oracle](const string& bytes) { return oracle.feed({0, 0, std::nullopt, bytes, false}).verdict; };
   EXPECT_EQ(oracle.watermark_ms(0), std::nullopt);
   EXPECT_EQ(judged(event("a", 14'999)), Verdict::kCounted);
   EXPECT_EQ(oracle.watermark_ms(0), 12'999);
@@ -669,7 +701,8 @@ TEST(Results, OrderIsWindowEndThenLeaderboardThenGroup) {
 }
 
 TEST(Results, StringsAreEscapedAsTheContractSays) {
-  EXPECT_EQ(json::quote("\"\\/\b\f\n\r\t\x01\x1f\x7f\0\xC3\xA9"s), "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\\u0000\xC3\xA9\"");
+  EXPECT_EQ(json::quote("\"\\/\b\f\n\r\t\x01\x1f\x7f\0\xC3\xA9"s),
+            "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\\u0000\xC3\xA9\"");
   Oracle oracle(plain_config());
   oracle.feed_file(R"({"id":"\u001F\"\/\u00e9","t":1})");
   EXPECT_NE(oracle.replay_output().find("\"item\":\"\\u001f\\\"/\xC3\xA9\""), string::npos);

@@ -16,22 +16,29 @@ Oracle fed_oracle() {
   config.disorder_ms = 0;
   config.leaderboards = {{.name = "b", .by = {}, .window = {.size_ms = 10'000}, .top = 1}};
   Oracle oracle(config);
-  oracle.feed_message({0, 0, std::nullopt, R"([{"id":"a","t":1},{"id":"a","t":2},{"id":"c","t":3},{"id":"a","t":40000}])"});
+  oracle.feed_message(
+      {0, 0, std::nullopt, R"([{"id":"a","t":1},{"id":"a","t":2},{"id":"c","t":3},{"id":"a","t":40000}])"});
   return oracle;
 }
 
 const std::string kFirst =
-    R"(["b",[],0,10000])" "\t"
+    R"(["b",[],0,10000])"
+    "\t"
     R"({"schema":1,"leaderboard":"b","group":{},"window_start":0,"window_end":10000,"revision":13,"final":true,)"
-    R"("exact":true,"events":3,"items":[{"rank":1,"item":"a","views":2,"watch_ms":0}]})" "\n";
+    R"("exact":true,"events":3,"items":[{"rank":1,"item":"a","views":2,"watch_ms":0}]})"
+    "\n";
 const std::string kFirstProvisional =
-    R"(["b",[],0,10000])" "\t"
+    R"(["b",[],0,10000])"
+    "\t"
     R"({"schema":1,"leaderboard":"b","group":{},"window_start":0,"window_end":10000,"revision":8,"final":false,)"
-    R"("exact":true,"events":2,"items":[{"rank":1,"item":"a","views":2,"watch_ms":0}]})" "\n";
+    R"("exact":true,"events":2,"items":[{"rank":1,"item":"a","views":2,"watch_ms":0}]})"
+    "\n";
 const std::string kSecondProvisional =
-    R"(["b",[],40000,50000])" "\t"
+    R"(["b",[],40000,50000])"
+    "\t"
     R"({"schema":1,"leaderboard":"b","group":{},"window_start":40000,"window_end":50000,"revision":4,"final":false,)"
-    R"("exact":true,"events":1,"items":[{"rank":1,"item":"a","views":1,"watch_ms":0}]})" "\n";
+    R"("exact":true,"events":1,"items":[{"rank":1,"item":"a","views":1,"watch_ms":0}]})"
+    "\n";
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   const std::size_t position = text.find(from);
@@ -74,9 +81,8 @@ TEST(TopicCheck, RecordMustAgreeWithItsKeyAndItsRevision) {
 }
 
 TEST(TopicCheck, UnknownWindowAndTooManyEventsAreDifferences) {
-  const std::string moved =
-      replaced(replaced(kSecondProvisional, "40000,50000", "50000,60000"), "40000,\"window_end\":50000",
-               "50000,\"window_end\":60000");
+  const std::string moved = replaced(replaced(kSecondProvisional, "40000,50000", "50000,60000"),
+                                     "40000,\"window_end\":50000", "50000,\"window_end\":60000");
   EXPECT_EQ(differences(kFirst + moved, true), 1u);
   const std::string more =
       replaced(replaced(kSecondProvisional, "\"revision\":4", "\"revision\":8"), "\"events\":1", "\"events\":2");

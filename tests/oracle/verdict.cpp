@@ -15,7 +15,9 @@ constexpr std::size_t kTextBytesMax = 256;
 constexpr std::int64_t kTimeMsMax = 253'402'300'799'999;  // the last millisecond of the year 9999
 constexpr std::int64_t kWatchMsMax = 86'400'000;
 
-bool is_digit(char byte) { return byte >= '0' && byte <= '9'; }
+bool is_digit(char byte) {
+  return byte >= '0' && byte <= '9';
+}
 
 bool all_digits(std::string_view text) {
   for (const char byte : text) {
@@ -24,7 +26,9 @@ bool all_digits(std::string_view text) {
   return !text.empty();
 }
 
-bool all_zeros(std::string_view digits) { return digits.find_first_not_of('0') == std::string_view::npos; }
+bool all_zeros(std::string_view digits) {
+  return digits.find_first_not_of('0') == std::string_view::npos;
+}
 
 // `digits` as a number when it is at most `max`, for a `max` below 10^18.
 std::optional<std::int64_t> number_up_to(std::string_view digits, std::int64_t max) {
@@ -38,7 +42,9 @@ std::optional<std::int64_t> number_up_to(std::string_view digits, std::int64_t m
   return number;
 }
 
-bool is_leap_year(int year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
+bool is_leap_year(int year) {
+  return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
 
 int days_in_month(int year, int month) {
   if (month == 2) return is_leap_year(year) ? 29 : 28;
@@ -54,9 +60,13 @@ std::int64_t days_since_1970(int year, int month, int day) {
 }
 
 // `-?(0|[1-9][0-9]*)`: of a number token, no fraction and no exponent.
-bool is_integer_token(std::string_view token) { return token.find_first_of(".eE") == std::string_view::npos; }
+bool is_integer_token(std::string_view token) {
+  return token.find_first_of(".eE") == std::string_view::npos;
+}
 
-std::string integer_text(const std::string& token) { return token == "-0" ? "0" : token; }
+std::string integer_text(const std::string& token) {
+  return token == "-0" ? "0" : token;
+}
 
 // One field of a record, as a path finds it. A null counts as absent.
 struct Field {
