@@ -1,6 +1,11 @@
 #include "core/dictionary.hpp"
 
 #include <algorithm>
+#include <memory>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 namespace marquee {
 namespace {
@@ -13,7 +18,16 @@ std::size_t text_class(std::size_t size) { return (std::max<std::size_t>(size, 1
 
 }  // namespace
 
-Dictionary::Table::Table(std::size_t capacity) : mask(capacity - 1), slots(new Slot[capacity]) {}
+Dictionary::Table::Table(std::size_t capacity)
+    : mask(capacity - 1),
+      slots(static_cast<Slot*>(::operator new(capacity * sizeof(Slot), std::align_val_t{kTableAlignment}))) {
+#ifdef __linux__
+  // Lookups are random: without huge pages nearly each one misses the TLB too, and waits for it even as a prefetch.
+  // Advice only; a kernel that says no changes nothing.
+  if (capacity * sizeof(Slot) >= kTableAlignment) madvise(slots.get(), capacity * sizeof(Slot), MADV_HUGEPAGE);
+#endif
+  std::uninitialized_value_construct_n(slots.get(), capacity);
+}
 
 Dictionary::Dictionary(std::uint32_t budget, std::uint64_t seed)
     : budget_(budget), seed_(seed), table_(new Table(kFirstCapacity)) {

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <string_view>
 #include <vector>
 
@@ -66,7 +67,7 @@ class Dictionary {
   Dictionary& operator=(const Dictionary&) = delete;
 
  private:
-  struct Slot {
+  struct alignas(32) Slot {  // two to a cache line, none across two
     std::atomic<std::uint32_t> id{0};  // 0: empty; kTombstone: removed; else published
     std::uint32_t tag = 0;             // upper half of the hash
     std::uint16_t size = 0;
@@ -76,10 +77,14 @@ class Dictionary {
   static_assert(sizeof(Slot) == 32);
   static constexpr std::uint32_t kTombstone = 0xffffffff;
   static constexpr std::size_t kInline = sizeof(Slot::text);
+  static constexpr std::size_t kTableAlignment = 2u << 20;  // of a huge page
   struct Table {
+    struct Free {
+      void operator()(Slot* slots) const { ::operator delete(slots, std::align_val_t{kTableAlignment}); }
+    };
     explicit Table(std::size_t capacity);
     std::size_t mask;
-    std::unique_ptr<Slot[]> slots;
+    std::unique_ptr<Slot[], Free> slots;
   };
 
  public:
@@ -148,7 +153,20 @@ class Dictionary {
     if (slot.size != text.size()) return false;
     const char* data = slot.text;
     if (text.size() > kInline) std::memcpy(&data, slot.text, sizeof(data));
-    return std::memcmp(data, text.data(), text.size()) == 0;
+    return same_bytes(data, text.data(), text.size());
+  }
+  // memcmp for what is mostly 4 to 16 bytes: two overlapping words, no call.
+  static bool same_bytes(const char* a, const char* b, std::size_t n) {
+    const auto both_ends = [&]<class Word>(Word) {
+      Word a_first, a_last, b_first, b_last;
+      std::memcpy(&a_first, a, sizeof(Word));
+      std::memcpy(&b_first, b, sizeof(Word));
+      std::memcpy(&a_last, a + n - sizeof(Word), sizeof(Word));
+      std::memcpy(&b_last, b + n - sizeof(Word), sizeof(Word));
+      return ((a_first ^ b_first) | (a_last ^ b_last)) == 0;
+    };
+    if (n > 16 || n < 4) return n == 0 || std::memcmp(a, b, n) == 0;
+    return n >= 8 ? both_ends(std::uint64_t{}) : both_ends(std::uint32_t{});
   }
   static std::uint32_t find_in(const Table& table, std::string_view text, std::uint64_t hash) {
     const auto tag = static_cast<std::uint32_t>(hash >> 32);

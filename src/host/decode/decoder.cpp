@@ -65,24 +65,26 @@ class Decoder::Impl {
     std::size_t count = 0;
     for (std::size_t i = first; i < first + size; ++i) {
       const Record& record = batch.records[i];
-      EventValues event;
-      const Verdict verdict = decode_record(batch, record, event);
+      const Verdict verdict = decode_record(batch, record, event_);
       if (verdict != Verdict::kCounted) {
         note(batch, static_cast<std::uint32_t>(i), verdict);
         continue;
       }
       Row& row = rows_[count++];
-      row.item = event.item;
-      row.combination = combination_key(event);
-      row.time_ms = event.time_ms;
-      row.watch_ms = event.watch_ms;
+      row.item = event_.item;
+      row.combination = combination_key(event_);
+      row.time_ms = event_.time_ms;
+      row.watch_ms = event_.watch_ms;
       row.record = static_cast<std::uint32_t>(i);
       row.item_hash = items.hash(row.item);
       items.prefetch(row.item_hash);
-      row.combination_hash = combinations.hash(row.combination);
-      combinations.prefetch(row.combination_hash);
     }
     reader_.end_run();
+    // Not above: a key hashed right after it was written waits for its own bytes (failed store-to-load forwarding).
+    for (std::size_t i = 0; i < count; ++i) {
+      rows_[i].combination_hash = combinations.hash(rows_[i].combination);
+      combinations.prefetch(rows_[i].combination_hash);
+    }
     for (std::size_t i = 0; i < count; ++i) append(batch, rows_[i], items, combinations);
   }
 
@@ -105,10 +107,33 @@ class Decoder::Impl {
       const std::string_view value = event.dimensions[d];
       *p++ = static_cast<char>(value.size() & 0xff);
       *p++ = static_cast<char>(value.size() >> 8);
-      if (!value.empty()) std::memcpy(p, value.data(), value.size());
-      p += value.size();
+      p = copy_short(p, value);
     }
     return {key, size};
+  }
+
+  // memcpy for what is mostly a few bytes: no call, no loop.
+  static char* copy_short(char* to, std::string_view from) {
+    const std::size_t n = from.size();
+    const auto both_ends = [&]<class Word>(Word) {
+      Word first, last;
+      std::memcpy(&first, from.data(), sizeof(Word));
+      std::memcpy(&last, from.data() + n - sizeof(Word), sizeof(Word));
+      std::memcpy(to, &first, sizeof(Word));
+      std::memcpy(to + n - sizeof(Word), &last, sizeof(Word));
+    };
+    if (n > 16) {
+      std::memcpy(to, from.data(), n);
+    } else if (n >= 8) {
+      both_ends(std::uint64_t{});
+    } else if (n >= 4) {
+      both_ends(std::uint32_t{});
+    } else if (n >= 2) {
+      both_ends(std::uint16_t{});
+    } else if (n == 1) {
+      *to = from[0];
+    }
+    return to + n;
   }
 
   void append(Batch& batch, const Row& row, const Dictionary::View& items, const Dictionary::View& combinations) const {
@@ -150,6 +175,7 @@ class Decoder::Impl {
   Judge judge_;
   TextPool pool_;
   std::vector<RawValue> fields_;  // of the record being read
+  EventValues event_;             // of the record being judged
   RecordReader reader_;
   std::array<Row, kRun> rows_;
 };

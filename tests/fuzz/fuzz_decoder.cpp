@@ -1,0 +1,113 @@
+// The decoder with all its readers (learnt layouts, document stream) against record by record, over the same bytes: the
+// same verdicts, the same events. And the split of the bytes as one Kafka message must hold together.
+//
+// Input: a byte that chooses job and framing, then the payload. With lines, each line of it is a message; some good
+// records go before it, so that there is something to have learnt.
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/batch.hpp"
+#include "core/check.hpp"
+#include "core/dictionary.hpp"
+#include "core/job.hpp"
+#include "decode/decoder.hpp"
+
+namespace {
+
+using namespace marquee;
+
+JobSpec make_job(std::uint8_t choice) {
+  JobSpec job;
+  job.event.item = {{"i"}};
+  job.event.time = {{"t"}};
+  job.event.time_unit = static_cast<TimeUnit>(choice % 5);
+  job.event.watch = {{"w"}};
+  job.event.watch_unit = choice & 8 ? WatchUnit::kSeconds : WatchUnit::kMilliseconds;
+  job.event.dimensions = {{"c", {{"c"}}, std::nullopt}, {"g", {{"g", "x"}}, "-"}};
+  if (choice & 16) job.event.where = {{{{"c"}}, {"a", "7", "true"}}};
+  return job;
+}
+
+struct Event {
+  std::uint32_t record;
+  std::string item, combination;
+  std::int64_t time_ms;
+  std::uint32_t watch_ms;
+  friend bool operator==(const Event&, const Event&) = default;
+};
+
+// Everything is unknown to the dictionaries, so that the keys' own bytes are compared.
+struct Side {
+  Side(const JobSpec& job, decoding::ReaderChoice choice) : decoder(job, items, combinations, choice) {}
+
+  std::vector<Event> events(const Batch& batch) const {
+    std::vector<Event> out;
+    MARQUEE_CHECK(batch.pending_items.size() == batch.event_count && batch.pending_combinations.size() == batch.event_count);
+    for (std::uint32_t e = 0; e < batch.event_count; ++e) {
+      out.push_back({batch.record()[e], std::string(batch.pending_items[e].bytes),
+                     std::string(batch.pending_combinations[e].bytes), batch.time_ms()[e], batch.watch_ms()[e]});
+    }
+    return out;
+  }
+
+  Dictionary items{16}, combinations{16};
+  Decoder decoder;
+};
+
+std::unique_ptr<Batch> make_batch(std::string_view payload, bool lines) {
+  auto batch = std::make_unique<Batch>(
+      BatchShape{.events_max = 1024, .arena_bytes = payload.size() * 2 + 4096, .leaderboard_count = 1});
+  batch->keep_letters = true;
+  const auto append = [&](std::string_view value) { MARQUEE_CHECK(batch->append(value, 0, Offset{0}, 1'763'000'000'000)); };
+  for (int i = 0; i < 3; ++i) append(R"({"i":"m-123","t":1763000000,"w":12.5,"c":"a","g":{"x":"de","y":[1,"é"]},"n":null})");
+  if (!lines) {
+    append(payload);
+  } else {
+    while (!payload.empty()) {
+      const std::size_t size = std::min(payload.find('\n'), payload.size());
+      append(payload.substr(0, size));
+      payload.remove_prefix(std::min(size + 1, payload.size()));
+    }
+  }
+  split_records(*batch, 0, lines ? Framing::kLines : Framing::kMessages);
+  return batch;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0 || size > 1 << 16) return 0;
+  const std::uint8_t choice = data[0];
+  const std::string_view payload(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const JobSpec job = make_job(choice);
+  const bool lines = (choice & 32) == 0;
+  Side alone(job, {.scanner = false, .stream = false});
+  // Scanner first, stream only, and both.
+  for (const decoding::ReaderChoice readers : {decoding::ReaderChoice{true, false}, {false, true}, {true, true}}) {
+    Side side(job, readers);
+    const std::unique_ptr<Batch> a = make_batch(payload, lines), b = make_batch(payload, lines);
+    MARQUEE_CHECK(a->records.size() == b->records.size());
+    std::size_t at_a = 0, at_b = 0;
+    while (at_a < a->records.size()) {
+      at_a = alone.decoder.decode(*a, at_a);
+      at_b = side.decoder.decode(*b, at_b);
+      MARQUEE_CHECK(at_a == at_b);
+      MARQUEE_CHECK(a->verdicts.by_verdict == b->verdicts.by_verdict);
+      MARQUEE_CHECK(alone.events(*a) == side.events(*b));
+      MARQUEE_CHECK(a->letters.size() == b->letters.size());
+      for (std::size_t i = 0; i < a->letters.size(); ++i) {
+        MARQUEE_CHECK(a->letters[i].record == b->letters[i].record && a->letters[i].verdict == b->letters[i].verdict);
+      }
+      for (Batch* batch : {a.get(), b.get()}) {
+        batch->event_count = 0;
+        batch->pending_items.clear();
+        batch->pending_combinations.clear();
+      }
+    }
+  }
+  return 0;
+}
