@@ -5,6 +5,7 @@
 // submitted, end_epoch() included, into a pane that holds the keys of the epochs before. Each benchmark checks its
 // answer against a plain count before it measures, and fails if it is wrong.
 #include <benchmark/benchmark.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cmath>
@@ -155,6 +156,13 @@ Stream& stream_of(std::uint32_t keys, Skew skew, std::uint32_t batch_events, std
   return *stream;
 }
 
+// CPU time of this thread.
+double cpu_ns() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
+}
+
 void Aggregate(benchmark::State& state) {
   const auto keys = static_cast<std::uint32_t>(state.range(0));
   const auto skew = static_cast<Skew>(state.range(1));
@@ -163,14 +171,22 @@ void Aggregate(benchmark::State& state) {
   Bench bench(10);
   stream.submit_to(*bench.engine);
   if (!right(*bench.engine->end_epoch().value(), stream.counts())) return state.SkipWithError("wrong answer");
+  double submit_ns = 0;
+  double end_epoch_ns = 0;
   for (auto _ : state) {
+    const double begin = cpu_ns();
     stream.submit_to(*bench.engine);
+    const double submitted = cpu_ns();
     benchmark::DoNotOptimize(bench.engine->end_epoch().value());
+    submit_ns += submitted - begin;
+    end_epoch_ns += cpu_ns() - submitted;
   }
   if (!stream.all_at_home()) return state.SkipWithError("a batch did not come home");
   const double events = static_cast<double>(stream.events()) * static_cast<double>(state.iterations());
   state.counters["events/s"] = benchmark::Counter(events, benchmark::Counter::kIsRate);
   state.counters["CPU-ns/event"] = benchmark::Counter(events / 1e9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["of-it-submit"] = submit_ns / events;
+  state.counters["of-it-end_epoch"] = end_epoch_ns / events;
   state.counters["engine-MB"] = static_cast<double>(bench.engine->stats().memory_bytes) / 1e6;
   state.SetLabel(kSkewNames[skew]);
 }

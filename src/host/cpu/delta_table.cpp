@@ -12,7 +12,7 @@ namespace marquee {
 namespace {
 
 // Events between asking for a slot's line and using it. Measured: see README.md.
-constexpr std::size_t kAhead = 16;
+constexpr std::size_t kAhead = 32;
 static_assert(std::has_single_bit(kAhead));
 constexpr std::size_t kFastGrowthSlots = 1u << 16;  // below this many slots a table grows fourfold
 
