@@ -1,0 +1,280 @@
+// KafkaSink on the embedded broker, read back by a plain consumer. Topic creation and settings need a real broker.
+#include "kafka/kafka_sink.hpp"
+
+#include <gtest/gtest.h>
+#include <librdkafka/rdkafka.h>
+
+#include <future>
+#include <thread>
+
+#include "kafka/envelope.hpp"
+#include "kafka/topics.hpp"
+#include "kafka_adapter/world.hpp"
+
+namespace marquee::testing {
+namespace {
+
+struct SinkTest : ::testing::Test {
+  MemoryLog log;
+  Probe probe;
+  std::atomic<bool> stop{false};
+  JobSpec job;
+  std::unique_ptr<EmbeddedBroker> broker;
+  std::unique_ptr<KafkaSource> source;
+  std::unique_ptr<KafkaSink> sink;
+
+  SinkTest() {
+    job.event.dimensions = {{"category", {{"category"}}, std::nullopt}};
+    LeaderboardSpec board;
+    board.name = "trending";
+    board.by = {0};
+    job.leaderboards = {board};
+  }
+  KafkaSourceConfig source_config() const {
+    KafkaSourceConfig c;
+    c.brokers = broker->brokers();
+    c.topics = {"events"};
+    c.group = "test";
+    return c;
+  }
+  KafkaSinkConfig sink_config() const {
+    KafkaSinkConfig c;
+    c.brokers = broker->brokers();
+    c.dead_letter_topic = "dead";
+    c.late_topic = "late";
+    c.ce_source = "/marquee/test";
+    return c;
+  }
+  void open(std::int64_t leave_within_ms = 4000) {
+    broker = start_broker({{"events", 1}, {"popularity", 2}, {"dead", 1}, {"late", 1}});
+    produce(broker->brokers(), "events", 0, values(std::vector<std::string>(100, "x")));
+    KafkaSourceConfig c = source_config();
+    c.leave_within_ms = leave_within_ms;
+    source = std::make_unique<KafkaSource>(c, log, probe);
+    ASSERT_TRUE(source->open(1, stop).ok());
+    sink = std::make_unique<KafkaSink>(sink_config(), job, *source, log, probe);
+    const Status status = sink->open(stop);
+    ASSERT_TRUE(status.ok()) << status.message();
+  }
+  static ResultRecord result(const std::string& group, std::uint64_t events) {
+    ResultRecord r;
+    r.group = {group};
+    r.window_start = 60'000;
+    r.window_end = 120'000;
+    r.events = events;
+    r.rows = {{"m-1", events, 10}};
+    return r;
+  }
+  static LetterOut letter(Verdict verdict, std::int64_t offset, const std::string& value) {
+    Envelope envelope;
+    envelope.key = "viewer";
+    envelope.headers = {{"trace", "abc"}};
+    LetterOut l;
+    l.offset = Offset{offset};
+    l.verdict = verdict;
+    l.value = value;
+    append_envelope(l.envelope, envelope);
+    return l;
+  }
+  static Epoch epoch(std::size_t results, std::int64_t next) {
+    Epoch e;
+    for (std::size_t i = 0; i < results; ++i) e.results.push_back(result(std::string("g").append(std::to_string(i)), i + 1));
+    e.offsets = {{PartitionIndex{0}, Offset{next}, "epoch"}};
+    return e;
+  }
+  Status run(const Epoch& e) {
+    if (Status s = sink->begin(e); !s.ok()) return s;
+    if (Status s = sink->write(e); !s.ok()) return s;
+    return sink->commit(e);
+  }
+  std::int64_t committed() {
+    KafkaSource other(source_config(), log, probe);
+    const auto starts = other.open(1, stop);
+    return starts.ok() ? raw(starts.value().at(0).offset) : -1;
+  }
+};
+
+TEST_F(SinkTest, ResultsAreReadBackWithKeyValueAndHeaders) {
+  open();
+  const Epoch e = epoch(50, 42);
+  const Status status = run(e);
+  ASSERT_TRUE(status.ok()) << status.message();
+  const auto records = read_all(broker->brokers(), "popularity", 2);
+  ASSERT_EQ(records.size(), 50u);
+  std::map<std::string, const PlainRecord*> by_key;
+  for (const auto& r : records) by_key[*r.key] = &r;
+  ASSERT_EQ(by_key.size(), 50u);
+  for (const ResultRecord& r : e.results) {
+    std::string key;
+    std::string value;
+    append_result_key(key, job, r);
+    append_result_json(value, job, r);
+    ASSERT_EQ(by_key.count(key), 1u);
+    EXPECT_EQ(by_key[key]->value, value);
+    EXPECT_EQ(by_key[key]->header("ce_id"), std::string(key).append("#").append(std::to_string(revision_of(r))));
+    EXPECT_EQ(by_key[key]->header("ce_source"), "/marquee/test");
+    EXPECT_EQ(by_key[key]->header("content-type"), "application/json");
+    // As Java's default partitioner places it.
+    EXPECT_EQ(by_key[key]->partition, rd_kafka_msg_partitioner_murmur2(nullptr, key.data(), key.size(), 2, nullptr, nullptr));
+  }
+  EXPECT_EQ(probe.results.load(), 50u);
+  EXPECT_EQ(committed(), 42);
+}
+
+TEST_F(SinkTest, LettersGoToTheirTopicsWithWhatTheyCameWith) {
+  open();
+  Epoch e = epoch(0, 3);
+  e.letters = {letter(Verdict::kMalformed, 1, "{bad"), letter(Verdict::kLate, 2, "{late}")};
+  e.letters[0].element = 5;
+  ASSERT_TRUE(run(e).ok());
+  const auto dead = read_all(broker->brokers(), "dead", 1);
+  ASSERT_EQ(dead.size(), 1u);
+  EXPECT_EQ(dead[0].key, "viewer");
+  EXPECT_EQ(dead[0].value, "{bad");
+  EXPECT_EQ(dead[0].header("trace"), "abc");
+  EXPECT_EQ(dead[0].header("__connect.errors.topic"), "events");
+  EXPECT_EQ(dead[0].header("__connect.errors.offset"), "1");
+  EXPECT_EQ(dead[0].header("__connect.errors.exception.class.name"), "malformed");
+  EXPECT_EQ(dead[0].header("marquee.element"), "5");
+  const auto late = read_all(broker->brokers(), "late", 1);
+  ASSERT_EQ(late.size(), 1u);
+  EXPECT_EQ(late[0].value, "{late}");
+  EXPECT_EQ(late[0].header("__connect.errors.exception.class.name"), "late");
+  EXPECT_EQ(probe.letters_dead.load(), 1u);
+  EXPECT_EQ(probe.letters_late.load(), 1u);
+}
+
+TEST_F(SinkTest, LetterLargerThanItsTopicTakesIsCut) {
+  open();
+  Epoch e = epoch(0, 3);
+  e.letters = {letter(Verdict::kMalformed, 1, std::string(2'000'000, 'x'))};
+  ASSERT_TRUE(run(e).ok());
+  const auto dead = read_all(broker->brokers(), "dead", 1);
+  ASSERT_EQ(dead.size(), 1u);
+  EXPECT_GT(dead[0].value->size(), 1'000'000u);
+  EXPECT_LT(dead[0].value->size(), kTopicMessageBytesDefault);
+  EXPECT_EQ(dead[0].header("marquee.truncated"), "2000000");
+}
+
+TEST_F(SinkTest, OversizedResultIsAnErrorAndNothingIsCommitted) {
+  open();
+  Epoch e = epoch(1, 9);
+  e.results[0].rows.assign(1, {std::string(1'100'000, 'i'), 1, 1});
+  const Status status = run(e);
+  EXPECT_EQ(status.code(), Code::kInternal);
+  EXPECT_NE(status.message().find("max.message.bytes"), std::string::npos) << status.message();
+  EXPECT_EQ(committed(), 0);
+}
+
+TEST_F(SinkTest, BrokerAwayInTheMiddleOfACommitIsWaitedFor) {
+  open();
+  const Epoch first = epoch(1, 1);
+  ASSERT_TRUE(run(first).ok());
+  const Epoch e = epoch(200, 77);
+  broker->take_down();
+  ASSERT_TRUE(sink->begin(e).ok());
+  ASSERT_TRUE(sink->write(e).ok());
+  auto done = std::async(std::launch::async, [&] { return sink->commit(e); });
+  EXPECT_TRUE(eventually([&] { return log.has("not acknowledged yet"); })) << "after two seconds without it";
+  broker->bring_up();
+  const Status status = done.get();
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(read_all(broker->brokers(), "popularity", 2).size(), 201u);
+  EXPECT_EQ(probe.results.load(), 201u);
+  EXPECT_EQ(committed(), 77);
+}
+
+TEST_F(SinkTest, StopEndsTheWaitForAnAbsentBrokerInTime) {
+  open(500);
+  const Epoch e = epoch(10, 5);
+  broker->take_down();
+  ASSERT_TRUE(sink->begin(e).ok());
+  ASSERT_TRUE(sink->write(e).ok());
+  stop = true;
+  const auto since = std::chrono::steady_clock::now();
+  const Status status = sink->commit(e);
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_LT(std::chrono::steady_clock::now() - since, std::chrono::seconds(5));
+  EXPECT_EQ(probe.results.load(), 0u);
+}
+
+TEST_F(SinkTest, ProduceErrorsThatPassAreRetried) {
+  open();
+  broker->fail_next(0, {RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+                        RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR__TRANSPORT});
+  const Epoch e = epoch(100, 10);
+  const Status status = run(e);
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_GE(read_all(broker->brokers(), "popularity", 2).size(), 100u);
+  EXPECT_EQ(probe.results.load(), 100u);
+}
+
+TEST_F(SinkTest, RefusedLetterIsTriedWithItsHeadersOnlyThenDropped) {
+  open();
+  Epoch e = epoch(0, 3);
+  e.letters = {letter(Verdict::kMalformed, 1, "{bad")};
+  broker->fail_next(0, {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
+  Status status = run(e);
+  ASSERT_TRUE(status.ok()) << status.message();
+  auto dead = read_all(broker->brokers(), "dead", 1);
+  ASSERT_EQ(dead.size(), 1u);
+  EXPECT_EQ(dead[0].value, std::nullopt);
+  EXPECT_EQ(dead[0].header("marquee.truncated"), "4");
+  EXPECT_EQ(probe.letters_dead.load(), 1u);
+
+  broker->fail_next(0, {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
+  status = run(e);
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(read_all(broker->brokers(), "dead", 1).size(), 1u);
+  EXPECT_EQ(probe.letters_dead.load(), 1u);
+  EXPECT_EQ(sink->letters_dropped(), 1u);
+  EXPECT_TRUE(log.has("dropped"));
+}
+
+TEST_F(SinkTest, RefusedResultIsAnErrorAndNothingIsCommitted) {
+  open();
+  broker->fail_next(0, {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
+  const Status status = run(epoch(1, 9));
+  EXPECT_EQ(status.code(), Code::kInternal);
+  EXPECT_EQ(committed(), 0);
+  EXPECT_EQ(probe.results.load(), 0u);
+}
+
+TEST_F(SinkTest, EpochAfterAFailedOneStartsClean) {
+  open();
+  broker->fail_next(0, {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
+  ASSERT_FALSE(run(epoch(1, 9)).ok());
+  const Status status = run(epoch(20, 12));
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(probe.results.load(), 20u);
+  EXPECT_EQ(committed(), 12);
+}
+
+TEST_F(SinkTest, MissingBrokerAtOpenSetsTheReasonUntilStop) {
+  broker = start_broker({{"events", 1}});
+  source = std::make_unique<KafkaSource>(source_config(), log, probe);
+  KafkaSinkConfig c = sink_config();
+  c.brokers = "127.0.0.1:1";
+  KafkaSink away(c, job, *source, log, probe);
+  auto opened = std::async(std::launch::async, [&] { return away.open(stop); });
+  EXPECT_TRUE(eventually([&] { return probe.reason().find("127.0.0.1:1 does not answer") != std::string::npos; }));
+  stop = true;
+  EXPECT_EQ(opened.get().code(), Code::kUnavailable);
+}
+
+TEST_F(SinkTest, MissingTopicSaysTheCommandThatMakesIt) {
+  broker = start_broker({{"events", 1}});
+  source = std::make_unique<KafkaSource>(source_config(), log, probe);
+  KafkaSink without(sink_config(), job, *source, log, probe);
+  auto opened = std::async(std::launch::async, [&] { return without.open(stop); });
+  EXPECT_TRUE(eventually([&] {
+    return log.has("kafka-topics.sh --bootstrap-server " + broker->brokers() +
+                   " --create --topic popularity --partitions 4 --config cleanup.policy=compact,delete");
+  }));
+  for (const char* topic : {"popularity", "dead", "late"}) ASSERT_TRUE(broker->create_topic(topic, 1).ok());
+  const Status status = opened.get();
+  EXPECT_TRUE(status.ok()) << status.message();
+}
+
+}  // namespace
+}  // namespace marquee::testing
