@@ -27,8 +27,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr uint64_t kBlockEvents = 8192;  // 1.6 MB of small events
-constexpr int64_t kPaceMs = 10;          // a paced stream is sent in steps no longer than this
+constexpr int64_t kPaceMs = 10;          // a paced stream is sent in steps of so long,
+constexpr int64_t kSlowPaceMs = 50;      // a slow one in steps of a few events, no longer than this:
+constexpr uint64_t kSlowEvents = 16;     // waking librdkafka for each single event costs more than all else
 constexpr auto kStopLatency = std::chrono::milliseconds(100);
+
+uint64_t events_a_step(const Rate& rate) {
+  if (rate.is_max()) return kBlockEvents;
+  const uint64_t slow = std::min(kSlowEvents, rate.events_in(kSlowPaceMs));
+  return std::min(kBlockEvents, std::max(slow, rate.events_in(kPaceMs)));
+}
 
 // The threads' common ground. Each takes the next block of the stream, fills it whenever it can, and hands it over when
 // every earlier block has been: so the stream is one, whatever the number of threads.
@@ -40,7 +48,7 @@ class Line {
         shape_(shape),
         rate_(resolved.rate),
         total_(resolved.total),
-        step_(rate_.is_max() ? kBlockEvents : std::min(kBlockEvents, rate_.events_in(kPaceMs))),
+        step_(events_a_step(rate_)),
         sink_(sink),
         ledger_(ledger),
         stop_(stop),

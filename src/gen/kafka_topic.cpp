@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <memory>
+#include <set>
 #include <string_view>
 #include <thread>
 
@@ -19,6 +20,7 @@ struct TopicState {
   rd_kafka_resp_err_t topic = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
   uint32_t partitions = 0;
   bool every_leader = false;
+  std::set<int32_t> brokers;
 };
 
 // Asking for all topics, not for this one, creates nothing; asking for one makes many brokers create it.
@@ -29,6 +31,7 @@ TopicState ask(rd_kafka_t* client, const std::string& name, rd_kafka_topic_t* on
   if (state.request != RD_KAFKA_RESP_ERR_NO_ERROR) return state;
   const std::unique_ptr<const rd_kafka_metadata_t, decltype(&rd_kafka_metadata_destroy)> metadata(
       raw, &rd_kafka_metadata_destroy);
+  for (int i = 0; i < metadata->broker_cnt; ++i) state.brokers.insert(metadata->brokers[i].id);
   for (int i = 0; i < metadata->topic_cnt; ++i) {
     const auto& topic = metadata->topics[i];
     if (name != topic.topic) continue;
@@ -41,7 +44,9 @@ TopicState ask(rd_kafka_t* client, const std::string& name, rd_kafka_topic_t* on
 }
 
 // Empty when the broker created the topic or found it there; else its reason.
-std::string create(rd_kafka_t* client, const GenOptions& options) {
+std::string create(rd_kafka_t* client, const GenOptions& options, const std::set<int32_t>& brokers) {
+  // Without a controller, as in the mock cluster, librdkafka would wait for one for a minute.
+  if (!brokers.contains(rd_kafka_controllerid(client, kRequestMs))) return "the cluster has no controller";
   std::array<char, 512> error{};
   using Topic = std::unique_ptr<rd_kafka_NewTopic_t, decltype(&rd_kafka_NewTopic_destroy)>;
   const Topic topic(rd_kafka_NewTopic_new(options.topic.c_str(), static_cast<int>(options.partitions), -1, error.data(),
@@ -66,10 +71,10 @@ std::string create(rd_kafka_t* client, const GenOptions& options) {
   return text != nullptr ? text : rd_kafka_err2str(code);
 }
 
-GenStatus create_or_ask(rd_kafka_t* client, const GenOptions& options) {
-  const std::string refused = create(client, options);
+GenStatus create_or_ask(rd_kafka_t* client, const GenOptions& options, const std::set<int32_t>& brokers) {
+  const std::string refused = create(client, options, brokers);
   if (refused.empty()) return {};
-  // Brokers without that request (the mock cluster) create a topic when somebody asks for it by name.
+  // Some brokers, and the mock cluster, create a topic when somebody asks for it by name.
   const std::unique_ptr<rd_kafka_topic_t, decltype(&rd_kafka_topic_destroy)> topic(
       rd_kafka_topic_new(client, options.topic.c_str(), nullptr), &rd_kafka_topic_destroy);
   for (int attempt = 0; topic != nullptr && attempt < 5; ++attempt) {
@@ -100,7 +105,7 @@ GenStatus prepare_topic(rd_kafka_t* client, const GenOptions& options, const std
     }
   }
   if (!stop && state.topic == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
-    if (auto status = create_or_ask(client, options); !status.ok()) return status;
+    if (auto status = create_or_ask(client, options, state.brokers); !status.ok()) return status;
   }
   for (const auto deadline = Clock::now() + kLeadersWithin; !stop;) {
     state = ask(client, options.topic, nullptr);

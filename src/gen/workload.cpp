@@ -9,9 +9,9 @@ namespace marquee::gen {
 namespace {
 
 constexpr int64_t kDayMs = 86'400'000;
-// A viral title is for browsers: only sessions up to two minutes turn to it, so that it fades as fast as it rose.
-constexpr int64_t kViralBeatsMax = 8;
-constexpr int64_t kViralPeak = 224;  // of 1024 such sessions, for each of the two or three titles that are viral at once
+// A viral title is for browsers: only short sessions turn to it, so that it fades almost as fast as it rose.
+constexpr int64_t kViralBeatsMax = 10;
+constexpr int64_t kViralPeak = 320;  // of 1024 such sessions, for each of the two or three titles that are viral at once
 
 // Session lengths in beats: many look and leave, some stay for an episode, a few for a film.
 constexpr std::array<uint8_t, 64> kSessionBeats{2, 2, 2,  2,  2,  3,  3,  3,  3,  3,  3,  4,  4,  4,  4,  4,

@@ -9,7 +9,7 @@
 #include "decode/field_trie.hpp"
 #include "decode/json_text.hpp"
 #include "decode/judge.hpp"
-#include "decode/simdjson_reader.hpp"
+#include "decode/record_reader.hpp"
 #include "decode/text_pool.hpp"
 
 namespace marquee {
@@ -37,12 +37,12 @@ struct Row {
 
 class Decoder::Impl {
  public:
-  Impl(const JobSpec& job, const Dictionary& items, const Dictionary& combinations)
+  Impl(const JobSpec& job, const Dictionary& items, const Dictionary& combinations, ReaderChoice choice)
       : items_(items),
         combinations_(combinations),
         judge_(job, trie_),
         fields_(trie_.field_count()),
-        reader_(trie_, pool_) {}
+        reader_(trie_, pool_, choice) {}
 
   std::size_t decode(Batch& batch, std::size_t first_record) {
     std::size_t at = first_record;
@@ -60,6 +60,8 @@ class Decoder::Impl {
     pool_.reset();
     const Dictionary::View items = items_.view();
     const Dictionary::View combinations = combinations_.view();
+    const Record& last = batch.records[first + size - 1];
+    reader_.begin_run(batch.arena() + batch.records[first].begin, batch.arena() + last.begin + last.size);
     std::size_t count = 0;
     for (std::size_t i = first; i < first + size; ++i) {
       const Record& record = batch.records[i];
@@ -80,6 +82,7 @@ class Decoder::Impl {
       row.combination_hash = combinations.hash(row.combination);
       combinations.prefetch(row.combination_hash);
     }
+    reader_.end_run();
     for (std::size_t i = 0; i < count; ++i) append(batch, rows_[i], items, combinations);
   }
 
@@ -88,7 +91,6 @@ class Decoder::Impl {
     const std::string_view text = trim_space(batch.bytes(record));
     if (text.empty()) return Verdict::kEmpty;
     if (text.front() != '{') return Verdict::kNotObject;
-    std::fill(fields_.begin(), fields_.end(), RawValue{});
     if (!reader_.read(text, fields_.data())) return Verdict::kMalformed;
     return judge_.judge(fields_.data(), batch.messages[record.message].timestamp_ms, event);
   }
@@ -148,12 +150,14 @@ class Decoder::Impl {
   Judge judge_;
   TextPool pool_;
   std::vector<RawValue> fields_;  // of the record being read
-  SimdjsonReader reader_;
+  RecordReader reader_;
   std::array<Row, kRun> rows_;
 };
 
 Decoder::Decoder(const JobSpec& job, const Dictionary& items, const Dictionary& combinations)
-    : impl_(std::make_unique<Impl>(job, items, combinations)) {}
+    : Decoder(job, items, combinations, ReaderChoice{}) {}
+Decoder::Decoder(const JobSpec& job, const Dictionary& items, const Dictionary& combinations, ReaderChoice choice)
+    : impl_(std::make_unique<Impl>(job, items, combinations, choice)) {}
 Decoder::~Decoder() = default;
 
 std::size_t Decoder::decode(Batch& batch, std::size_t first_record) { return impl_->decode(batch, first_record); }

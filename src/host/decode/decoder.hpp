@@ -10,6 +10,14 @@
 
 namespace marquee {
 
+namespace decoding {
+// Which readers of src/host/decode/record_reader.hpp may be used beside the one that decides.
+struct ReaderChoice {
+  bool scanner = true;
+  bool stream = true;
+};
+}  // namespace decoding
+
 enum class Framing : std::uint8_t { kLines, kMessages };  // a file's lines, or Kafka messages
 
 // Appends to batch.records the records of batch.messages[first_message …], by `framing` (kLines: a message is one line).
@@ -21,6 +29,8 @@ class Decoder {
  public:
   // Dictionaries are read only, through View; all arguments outlive the decoder.
   Decoder(const JobSpec& job, const Dictionary& items, const Dictionary& combinations);
+  // The same with only some of the readers; for tests and benchmarks, which compare them.
+  Decoder(const JobSpec& job, const Dictionary& items, const Dictionary& combinations, decoding::ReaderChoice choice);
   ~Decoder();
 
   // Decodes batch.records[first_record …] in order and appends an event (item, combination, watch_ms, time_ms, record; slot is left to the

@@ -91,7 +91,21 @@ bool IdKeeper::collection_due() const {
   });
 }
 
-void IdKeeper::collect(Engine& engine, std::uint64_t era, std::uint64_t epoch) {
+bool IdKeeper::near_budget() const {
+  const auto near = [](const Dictionary& d) {
+    return (d.live_count() + d.retired_count()) * std::uint64_t{4} >= std::uint64_t{d.budget()} * 3;
+  };
+  return near(items_) || near(combinations_) || std::any_of(groups_.begin(), groups_.end(), [&](const auto& g) { return near(*g); });
+}
+
+void IdKeeper::set_now(std::uint64_t era, std::uint64_t epoch) {
+  era_ = era;
+  items_.set_now(era, epoch);
+  combinations_.set_now(era, epoch);
+  for (auto& g : groups_) g->set_now(era, epoch);
+}
+
+void IdKeeper::collect(Engine& engine) {
   const std::size_t n = groups_.size();
   live_.items.assign(items_.id_bound(), 0);
   live_.groups.resize(n);
@@ -100,7 +114,6 @@ void IdKeeper::collect(Engine& engine, std::uint64_t era, std::uint64_t epoch) {
 
   std::uint64_t retired = 0;
   const auto retire_unmarked = [&](Dictionary& dictionary, const std::vector<std::uint8_t>& marks) {
-    dictionary.set_now(era, epoch);
     for (std::uint32_t id = 1; id < dictionary.id_bound(); ++id) {
       if (marks[id] != 0 || !dictionary.live(id)) continue;
       dictionary.retire(id);
@@ -126,7 +139,7 @@ void IdKeeper::collect(Engine& engine, std::uint64_t era, std::uint64_t epoch) {
     retire_unmarked(*groups_[l], live_.groups[l]);
     groups_most = std::max<std::uint64_t>(groups_most, groups_[l]->live_count());
   }
-  if (retired > 0) last_retire_era_ = era;
+  if (retired > 0) last_retire_era_ = era_;
   items_after_collection_ = items_.live_count();
   combinations_after_collection_ = combinations_.live_count();
   groups_after_collection_ = groups_most;

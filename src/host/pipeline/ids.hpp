@@ -41,11 +41,14 @@ class IdKeeper final : public Texts {
   ItemId item(std::string_view text) { return ItemId{items_.find_or_give(text)}; }
   GroupId group(LeaderboardIndex board, std::string_view key) { return GroupId{groups_[raw(board)]->find_or_give(key)}; }
 
+  // What is taken out of the dictionaries from now on belongs to this era and epoch. Call whenever either has changed.
+  void set_now(std::uint64_t era, std::uint64_t epoch);
+  // Whether some budget of ids is so far used that settled panes had better be dropped soon.
+  bool near_budget() const;
   // Whether so many ids were given since the last collection that another one pays.
   bool collection_due() const;
-  // Takes out what no open pane holds. `era` is the one that batches begun until now carry (the caller raises it
-  // afterwards); `epoch` the one just ended.
-  void collect(Engine& engine, std::uint64_t era, std::uint64_t epoch);
+  // Takes out what no open pane holds, as of set_now(); the caller raises the era afterwards.
+  void collect(Engine& engine);
   // Makes retired ids available: no batch of era <= `era` is left and `epoch_committed` has committed.
   void reclaim(std::uint64_t era, std::uint64_t epoch_committed, Engine& engine);
   bool has_garbage() const;
@@ -62,6 +65,7 @@ class IdKeeper final : public Texts {
   std::vector<std::unique_ptr<Dictionary>> groups_;    // [leaderboard]
   std::vector<GroupId> group_of_;                      // [combination * leaderboards + leaderboard]
   std::vector<std::uint8_t> combination_seen_;         // [combination], since the last collection
+  std::uint64_t era_ = 0;
   std::uint64_t last_retire_era_ = 0;
   std::uint32_t items_after_collection_ = 0;
   std::uint64_t groups_after_collection_ = 0;

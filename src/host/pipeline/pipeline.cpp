@@ -98,6 +98,7 @@ Status Pipeline::Impl::open(const std::atomic<bool>& stop) {
   if (!starts.ok()) return starts.status();
   progress_.start(starts.value());
   epoch_number_ = progress_.epoch_committed_before();
+  ids_.set_now(pool_.era(), epoch_number_ + 1);
 
   const EngineConfig config{&job_, &ids_, options_.batch_events};
   Result<std::unique_ptr<Engine>> engine = parts_.engine(config);
@@ -224,8 +225,12 @@ void Pipeline::Impl::note_letters(const Batch& batch) {
 bool Pipeline::Impl::epoch_due(std::int64_t now_ms) const {
   const std::uint64_t rows = engine_->epoch_rows();
   if (rows >= options_.epoch_rows_max || epoch_letter_bytes_ >= kEpochLetterBytesMax) return true;
-  // Panes that have settled make room when the epoch ends.
-  if (book_.open_panes() * 2 >= job_.budgets.open_panes && progress_.job_watermark() != committed_watermark_) return true;
+  // Panes that have settled make room, of panes, entries and ids, when the epoch ends.
+  if (progress_.job_watermark() != committed_watermark_ &&
+      (book_.open_panes() * 2 >= job_.budgets.open_panes || ids_.near_budget() ||
+       (engine_->stats().entries + rows) * 4 >= job_.budgets.entries * 3)) {
+    return true;
+  }
   if (options_.emission == Emission::kSettled && options_.updates && book_.due(progress_, emit_clock_ms())) return true;
   if (now_ms - epoch_begin_ms_ < options_.commit_every_ms) return false;
   if (!committer_->idle()) return false;  // one epoch in flight; this one goes on until it is full
@@ -274,12 +279,14 @@ Status Pipeline::Impl::end_epoch(bool last) {
 
 void Pipeline::Impl::collect_ids() {
   if (panes_dropped_since_collection_ && ids_.collection_due()) {
-    ids_.collect(*engine_, pool_.era(), epoch_number_);
+    ids_.collect(*engine_);
     panes_dropped_since_collection_ = false;
   }
-  if (!ids_.has_garbage()) return;
-  pool_.raise_era();
-  ids_.reclaim(pool_.oldest_era() - 1, committer_->committed(), *engine_);
+  if (ids_.has_garbage()) {
+    pool_.raise_era();
+    ids_.reclaim(pool_.oldest_era() - 1, committer_->committed(), *engine_);
+  }
+  ids_.set_now(pool_.era(), epoch_number_ + 1);
 }
 
 void Pipeline::Impl::refresh_gauges() {

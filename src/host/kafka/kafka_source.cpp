@@ -1,0 +1,421 @@
+#include "kafka/kafka_source.hpp"
+
+#include <librdkafka/rdkafka.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "core/check.hpp"
+
+namespace marquee {
+namespace {
+
+constexpr int kAnswerMs = 1'000;  // how long one request may take before `stop` is looked at again
+constexpr std::chrono::milliseconds kRetryPause{100};
+constexpr std::chrono::seconds kEndMayLag{3};  // after a new leader the end may stand below what was committed
+
+using Steady = std::chrono::steady_clock;
+
+std::string place(const PartitionStart& start) {
+  return "topic " + start.topic + ", partition " + std::to_string(start.number);
+}
+
+bool passes(rd_kafka_resp_err_t error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
+    case RD_KAFKA_RESP_ERR__WAIT_COORD:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR__PREV_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR__RETRY:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
+    case RD_KAFKA_RESP_ERR_UNKNOWN:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+KafkaSource::KafkaSource(KafkaSourceConfig config, Log& log, Probe& probe)
+    : config_(std::move(config)), log_(log), probe_(probe) {}
+
+KafkaSource::~KafkaSource() {
+  quit_.store(true);
+  if (poller_.joinable()) poller_.join();
+  if (fetching_.load()) {
+    for (const PartitionState& state : partitions_) rd_kafka_consume_stop(state.topic, state.start.number);
+  }
+  lanes_.clear();
+  commit_queue_.reset();
+  topics_.clear();
+  client_.reset();
+}
+
+Status KafkaSource::make_client(std::size_t lanes) {
+  if (config_.topics.empty()) return Status(Code::kConfig, "[source] topic: name at least one topic to read");
+  // Fetched messages are bounded per queue, and there is one a lane.
+  const std::size_t queue_kib = std::clamp<std::size_t>(config_.queued_bytes_max / 1024 / lanes, 1024, 2'097'151);
+  ClientSpec spec;
+  spec.kind = ClientKind::kConsumer;
+  spec.section = "source.kafka";
+  spec.brokers = config_.brokers;
+  spec.extra = config_.extra;
+  spec.fixed = {{"group.id", config_.group},
+                {"enable.auto.commit", "false"},
+                {"enable.auto.offset.store", "false"},
+                {"enable.partition.eof", "true"},
+                {"auto.offset.reset", "error"},
+                {"auto.commit.enable", "false"},
+                {"statistics.interval.ms", "1000"}};
+  spec.preferred = {{"client.id", "marquee"},
+                    // At the default of 100,000 messages a consumer slower than the fetcher backs off a second at a time.
+                    {"queued.min.messages", "2000000"},
+                    {"queued.max.messages.kbytes", std::to_string(queue_kib)},
+                    {"fetch.queue.backoff.ms", "5"},  // librdkafka 2.2 and newer
+                    {"fetch.error.backoff.ms", "200"},
+                    {"reconnect.backoff.max.ms", "2000"},
+                    {"socket.keepalive.enable", "true"}};
+  spec.on_statistics = [this](std::string_view json) { judge_leaders(json); };
+  Result<std::unique_ptr<Client>> client = Client::make(std::move(spec), log_);
+  if (!client.ok()) return client.status();
+  client_ = std::move(client.value());
+
+  topics_.resize(config_.topics.size());
+  for (std::size_t i = 0; i < topics_.size(); ++i) {
+    topics_[i].name = config_.topics[i];
+    rd_kafka_topic_conf_t* conf = rd_kafka_default_topic_conf_dup(client_->handle());
+    rd_kafka_topic_conf_set_opaque(conf, reinterpret_cast<void*>(static_cast<std::uintptr_t>(i)));
+    topics_[i].handle.reset(rd_kafka_topic_new(client_->handle(), topics_[i].name.c_str(), conf));
+    if (!topics_[i].handle) {
+      return Status(Code::kConfig, "[source] topic: \"" + topics_[i].name + "\" cannot be a topic's name (" +
+                                       rd_kafka_err2str(rd_kafka_last_error()) + ")");
+    }
+  }
+  commit_queue_.reset(rd_kafka_queue_new(client_->handle()));
+  return {};
+}
+
+Result<std::vector<PartitionStart>> KafkaSource::open(std::size_t lanes, const std::atomic<bool>& stop) {
+  MARQUEE_CHECK(lanes > 0 && client_ == nullptr);
+  stop_ = &stop;
+  if (Status status = make_client(lanes); !status.ok()) return status;
+  poller_ = std::thread([this] { poll_loop(); });
+  for (std::size_t i = 0; i < lanes; ++i) {
+    lanes_.push_back(std::make_unique<KafkaLane>(client_->handle(), config_.brokers, log_));
+  }
+
+  Waiting waiting(log_, probe_);
+  find_partitions(waiting);
+  if (stopped()) return stopped_while_opening();
+  if (Status status = check_group(); !status.ok()) return status;
+  const KafkaPartitions offsets = committed(waiting);
+  if (stopped()) return stopped_while_opening();
+  if (Status status = resolve_starts(*offsets, waiting); !status.ok()) return status;
+  if (stopped()) return stopped_while_opening();
+  if (Status status = commit_starts(*offsets); !status.ok()) return status;
+  waiting.over();
+
+  const std::lock_guard lock(mutex_);
+  std::vector<PartitionStart> starts;
+  for (PartitionState& state : partitions_) {
+    start_fetching(state, false);
+    starts.push_back(state.start);
+  }
+  fetching_.store(true);
+  return starts;
+}
+
+Status KafkaSource::stopped_while_opening() const {
+  return Status(Code::kUnavailable, "stopped before the partitions to read were found: " + probe_.reason());
+}
+
+void KafkaSource::find_partitions(Waiting& waiting) {
+  for (std::size_t i = 0; i < topics_.size() && !stopped();) {
+    Result<std::size_t> count = count_partitions(topics_[i]);
+    if (!count.ok()) {
+      waiting.say(count.status().message());
+      std::this_thread::sleep_for(kRetryPause);
+      continue;
+    }
+    const std::lock_guard lock(mutex_);
+    for (std::size_t number = 0; number < count.value(); ++number) {
+      add_partition(i, static_cast<std::int32_t>(number));
+    }
+    ++i;
+  }
+}
+
+Result<std::size_t> KafkaSource::count_partitions(Topic& topic) {
+  const rd_kafka_metadata_t* metadata = nullptr;
+  const rd_kafka_resp_err_t error =
+      rd_kafka_metadata(client_->handle(), 0, topic.handle.get(), &metadata, kAnswerMs);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Status(Code::kUnavailable, client_->trouble(error));
+  client_->forget_error();
+  const std::unique_ptr<const rd_kafka_metadata_t, void (*)(const rd_kafka_metadata_t*)> owner(
+      metadata, &rd_kafka_metadata_destroy);
+  const std::string where = "topic " + topic.name + " on Kafka at " + config_.brokers;
+  if (metadata->topic_cnt != 1) return Status(Code::kUnavailable, where + " is not described; trying on");
+  const rd_kafka_metadata_topic_t& found = metadata->topics[0];
+  if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+    return Status(Code::kUnavailable, where + " does not exist yet: start what writes it, or create it with "
+                                              "kafka-topics.sh --bootstrap-server " + config_.brokers +
+                                              " --create --topic " + topic.name + " --partitions 4. Trying on");
+  }
+  if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return Status(Code::kUnavailable, where + " cannot be read (" + rd_kafka_err2str(found.err) +
+                                          "): may this user describe and read it? Trying on");
+  }
+  for (int i = 0; i < found.partition_cnt; ++i) {
+    if (found.partitions[i].leader < 0) {
+      return Status(Code::kUnavailable, where + ": partition " + std::to_string(found.partitions[i].id) +
+                                            " has no leader; trying on");
+    }
+  }
+  if (found.partition_cnt == 0) return Status(Code::kUnavailable, where + " has no partition yet; trying on");
+  return static_cast<std::size_t>(found.partition_cnt);
+}
+
+PartitionState& KafkaSource::add_partition(std::size_t topic, std::int32_t number) {
+  Topic& owner = topics_[topic];
+  MARQUEE_CHECK(owner.partitions.size() == static_cast<std::size_t>(number));
+  PartitionState& state = partitions_.emplace_back();
+  state.start.partition = PartitionIndex{static_cast<std::uint32_t>(partitions_.size() - 1)};
+  state.start.topic = owner.name;
+  state.start.number = number;
+  state.topic = owner.handle.get();
+  state.lane = (partitions_.size() - 1) % lanes_.size();
+  owner.partitions.push_back(&state);
+  return state;
+}
+
+std::size_t KafkaSource::topic_of(const PartitionState& state) const {
+  return reinterpret_cast<std::uintptr_t>(rd_kafka_topic_opaque(state.topic));
+}
+
+Status KafkaSource::check_group() {
+  rd_kafka_t* rk = client_->handle();
+  const std::unique_ptr<rd_kafka_AdminOptions_t, void (*)(rd_kafka_AdminOptions_t*)> options(
+      rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS), &rd_kafka_AdminOptions_destroy);
+  char text[256];
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), kAnswerMs, text, sizeof text);
+  const KafkaQueue queue(rd_kafka_queue_new(rk));
+  const char* group = config_.group.c_str();
+  rd_kafka_DescribeConsumerGroups(rk, &group, 1, options.get(), queue.get());
+  const std::unique_ptr<rd_kafka_event_t, void (*)(rd_kafka_event_t*)> event(
+      rd_kafka_queue_poll(queue.get(), 2 * kAnswerMs), &rd_kafka_event_destroy);
+  if (!event || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    log_.debug("group " + config_.group + " could not be described; a commit would notice a member of it too");
+    return {};
+  }
+  size_t count = 0;
+  const rd_kafka_ConsumerGroupDescription_t** groups = rd_kafka_DescribeConsumerGroups_result_groups(
+      rd_kafka_event_DescribeConsumerGroups_result(event.get()), &count);
+  if (count != 1 || rd_kafka_ConsumerGroupDescription_error(groups[0]) != nullptr) return {};
+  const size_t members = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
+  if (members == 0) return {};
+  const char* client =
+      rd_kafka_MemberDescription_client_id(rd_kafka_ConsumerGroupDescription_member(groups[0], 0));
+  return Status(Code::kConfig, "group " + config_.group + " on Kafka at " + config_.brokers + " has " +
+                                   std::to_string(members) + " subscribed member(s) (" +
+                                   (client == nullptr ? "?" : client) +
+                                   "), which would commit over us: stop them, or set another source.group");
+}
+
+KafkaPartitions KafkaSource::committed(Waiting& waiting) {
+  KafkaPartitions list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
+  for (const PartitionState& state : partitions_) {
+    rd_kafka_topic_partition_list_add(list.get(), state.start.topic.c_str(), state.start.number);
+  }
+  while (!stopped()) {
+    rd_kafka_resp_err_t error = rd_kafka_committed(client_->handle(), list.get(), 2 * kAnswerMs);
+    for (int i = 0; i < list->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) error = list->elems[i].err;
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
+    waiting.say("the committed offsets of group " + config_.group + " cannot be read: " + client_->trouble(error));
+    std::this_thread::sleep_for(kRetryPause);
+  }
+  return list;
+}
+
+Status KafkaSource::resolve_starts(const rd_kafka_topic_partition_list_s& committed, Waiting& waiting) {
+  std::vector<bool> topic_has_commits(topics_.size());
+  for (std::size_t i = 0; i < partitions_.size(); ++i) {
+    if (committed.elems[i].offset >= 0) topic_has_commits[topic_of(partitions_[i])] = true;
+  }
+  for (std::size_t i = 0; i < partitions_.size() && !stopped();) {
+    PartitionState& state = partitions_[i];
+    const rd_kafka_topic_partition_t& commit = committed.elems[i];
+    std::int64_t low = 0;
+    std::int64_t high = 0;
+    const auto give_up = Steady::now() + kEndMayLag;
+    rd_kafka_resp_err_t error;
+    do {
+      error = rd_kafka_query_watermark_offsets(client_->handle(), state.start.topic.c_str(), state.start.number, &low,
+                                               &high, kAnswerMs);
+      if (error == RD_KAFKA_RESP_ERR_NO_ERROR && commit.offset <= high) break;
+      if (error != RD_KAFKA_RESP_ERR_NO_ERROR) waiting.say(place(state.start) + ": " + client_->trouble(error));
+      std::this_thread::sleep_for(kRetryPause);
+    } while (Steady::now() < give_up && !stopped());
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) continue;  // ask again
+
+    std::int64_t offset = low;
+    if (commit.offset >= 0) {
+      if (commit.offset > high) {
+        return Status(Code::kInternal,
+                      place(state.start) + " ends at " + std::to_string(high) + ", but group " + config_.group +
+                          " has committed " + std::to_string(commit.offset) +
+                          ": was the topic made anew? Set another source.group, or reset this one: "
+                          "kafka-consumer-groups.sh --bootstrap-server " + config_.brokers + " --group " +
+                          config_.group + " --topic " + state.start.topic + " --reset-offsets --to-earliest --execute");
+      }
+      if (commit.offset < low) {
+        log_.warning(place(state.start) + ": offsets " + std::to_string(commit.offset) + " to " +
+                     std::to_string(low - 1) + " were removed by retention before they were read; going on at " +
+                     std::to_string(low) + ", and results of windows open now say \"exact\": false");
+      } else {
+        offset = commit.offset;
+      }
+      if (commit.metadata_size > 0) {
+        state.start.metadata.assign(static_cast<const char*>(commit.metadata), commit.metadata_size);
+      }
+    } else if (!topic_has_commits[topic_of(state)] && config_.start == KafkaStart::kLatest) {
+      offset = high;
+    }  // else earliest; a partition that is new to a group which has read its topic is read from its beginning
+    state.start.offset = Offset{offset};
+    state.start.at_beginning = offset == 0;
+    state.position.store(offset);
+    state.high.store(high);
+    ++i;
+  }
+  return {};
+}
+
+Status KafkaSource::commit_starts(const rd_kafka_topic_partition_list_s& committed) {
+  std::vector<OffsetOut> offsets;
+  for (std::size_t i = 0; i < partitions_.size(); ++i) {
+    if (committed.elems[i].offset >= 0) continue;
+    offsets.push_back({partitions_[i].start.partition, partitions_[i].start.offset, ""});
+  }
+  return commit_offsets(offsets);
+}
+
+void KafkaSource::start_fetching(PartitionState& state, bool discovered) {
+  KafkaLane& lane = *lanes_[state.lane];
+  lane.adopt(topic_of(state), state, discovered);
+  MARQUEE_CHECK(rd_kafka_consume_start_queue(state.topic, state.start.number, state.position.load(), lane.queue()) == 0);
+}
+
+SourceLane& KafkaSource::lane(std::size_t i) { return *lanes_.at(i); }
+
+bool KafkaSource::healthy(PartitionIndex partition) const {
+  const std::lock_guard lock(mutex_);
+  const PartitionState& state = partitions_.at(raw(partition));
+  return state.fetched.load(std::memory_order_relaxed) && state.leader_answers.load(std::memory_order_relaxed);
+}
+
+PartitionStart KafkaSource::partition(PartitionIndex partition) const {
+  const std::lock_guard lock(mutex_);
+  return partitions_.at(raw(partition)).start;
+}
+
+Status KafkaSource::seek(const std::vector<PartitionStart>& starts) {
+  const std::lock_guard lock(mutex_);
+  // Stopped first, all of them: the version that this raises makes librdkafka throw away what it had queued.
+  for (const PartitionStart& start : starts) {
+    const PartitionState& state = partitions_.at(raw(start.partition));
+    if (rd_kafka_consume_stop(state.topic, state.start.number) != 0) {
+      return Status(Code::kInternal, place(state.start) + " cannot be stopped to seek: " +
+                                         rd_kafka_err2str(rd_kafka_last_error()));
+    }
+  }
+  for (const PartitionStart& start : starts) {
+    PartitionState& state = partitions_.at(raw(start.partition));
+    state.position.store(raw(start.offset));
+    lanes_[state.lane]->reposition(topic_of(state), state);
+    if (rd_kafka_consume_start_queue(state.topic, state.start.number, raw(start.offset),
+                                     lanes_[state.lane]->queue()) != 0) {
+      return Status(Code::kInternal, place(state.start) + " cannot be started at " +
+                                         std::to_string(raw(start.offset)) + ": " +
+                                         rd_kafka_err2str(rd_kafka_last_error()));
+    }
+  }
+  return {};
+}
+
+Status KafkaSource::commit_offsets(const std::vector<OffsetOut>& offsets) {
+  if (offsets.empty()) return {};
+  const KafkaPartitions list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
+  for (const OffsetOut& offset : offsets) {
+    const PartitionStart start = partition(offset.partition);
+    rd_kafka_topic_partition_t* entry = rd_kafka_topic_partition_list_add(list.get(), start.topic.c_str(), start.number);
+    entry->offset = raw(offset.next);
+    if (!offset.metadata.empty()) {
+      entry->metadata = std::malloc(offset.metadata.size());  // the list frees it
+      MARQUEE_CHECK(entry->metadata != nullptr);
+      std::memcpy(entry->metadata, offset.metadata.data(), offset.metadata.size());
+      entry->metadata_size = offset.metadata.size();
+    }
+  }
+  Waiting waiting(log_, probe_);
+  while (true) {
+    rd_kafka_resp_err_t error = rd_kafka_commit_queue(client_->handle(), list.get(), commit_queue_.get(), nullptr, nullptr);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      rd_kafka_event_t* event = nullptr;
+      for (int waited_ms = 0; event == nullptr && !leave_is_over(); waited_ms += 100) {
+        event = rd_kafka_queue_poll(commit_queue_.get(), 100);
+        if (event == nullptr && waited_ms >= 2'000) {
+          waiting.say("the offsets of group " + config_.group +
+                      " are not committed yet: " + client_->trouble(RD_KAFKA_RESP_ERR__TIMED_OUT));
+        }
+      }
+      error = event == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event);
+      if (event != nullptr && error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const rd_kafka_topic_partition_list_t* answers = rd_kafka_event_topic_partition_list(event);
+        for (int i = 0; answers != nullptr && i < answers->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
+          error = answers->elems[i].err;
+        }
+      }
+      if (event != nullptr) rd_kafka_event_destroy(event);
+    }
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    if (!passes(error)) return refused_commit(error);
+    if (leave_is_over()) {
+      return Status(Code::kUnavailable, "left without committing the last offsets of group " + config_.group + ": " +
+                                            client_->trouble(error) + "; they will be read again");
+    }
+    waiting.say("the offsets of group " + config_.group + " are not committed yet: " + client_->trouble(error));
+    std::this_thread::sleep_for(kRetryPause);
+  }
+}
+
+Status KafkaSource::refused_commit(int code) const {
+  const auto error = static_cast<rd_kafka_resp_err_t>(code);
+  const std::string what = "Kafka at " + config_.brokers + " refuses to commit offsets of group " + config_.group +
+                           " (" + rd_kafka_err2str(error) + ")";
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
+    case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
+    case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+      return Status(Code::kConfig, what + ": a subscribed consumer uses the same group; stop it, or set another "
+                                          "source.group");
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+      return Status(Code::kUnavailable, what + ": give this user Read on the group and on its topics");
+    default:
+      return Status(Code::kInternal, what);
+  }
+}
+
+}  // namespace marquee

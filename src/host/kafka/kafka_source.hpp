@@ -1,0 +1,114 @@
+// KafkaSource: reads every partition of its topics, each on one lane, by manual assignment.
+//
+// It uses librdkafka's simple consumer (rd_kafka_consume_start_queue): a partition is started straight into its lane's
+// queue, and another one added later touches none of those that run. (rd_kafka_assign replaces the whole assignment, and
+// rd_kafka_incremental_assign of 2.0.2 raises the version of every partition that is already there, so that what it had
+// queued is dropped and never fetched again.) The group's name is used for committed offsets alone; nobody joins a group.
+//
+//   librdkafka's fetchers ──► one queue a lane ──► KafkaLane::read ──► batch
+//   polling thread: main queue (errors, logs, statistics, tokens), lag, leaders, new partitions
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "core/status.hpp"
+#include "kafka/client.hpp"
+#include "kafka/handles.hpp"
+#include "kafka/kafka_config.hpp"
+#include "kafka/kafka_lane.hpp"
+#include "kafka/leader_health.hpp"
+#include "kafka/waiting.hpp"
+#include "pipeline/log.hpp"
+#include "pipeline/ports.hpp"
+#include "pipeline/probe.hpp"
+
+namespace marquee {
+
+class KafkaSource final : public Source {
+ public:
+  // `log` and `probe` outlive it. Connects to nothing yet.
+  KafkaSource(KafkaSourceConfig config, Log& log, Probe& probe);
+  ~KafkaSource() override;  // ends its thread; lanes must be at rest
+
+  // Once. While there is no broker, no topic or no leader it keeps trying, with the reason in the probe and in the log; it
+  // looks at `stop` at least every second, and then returns kUnavailable. `stop` must outlive the source.
+  // Commits the resolved start of partitions from which the group had nothing committed.
+  // Fails: kConfig for settings and for a group that has members; kInternal for a committed offset above the end.
+  Result<std::vector<PartitionStart>> open(std::size_t lanes, const std::atomic<bool>& stop) override;
+  SourceLane& lane(std::size_t i) override;
+  bool sequenced() const override { return false; }
+  bool healthy(PartitionIndex partition) const override;
+  PartitionStart partition(PartitionIndex partition) const override;
+  // Blocks for some milliseconds a partition; needs no broker.
+  Status seek(const std::vector<PartitionStart>& starts) override;
+
+  // Stores offsets and their metadata under the group's name. One thread at a time (the commit thread). Blocks; retries
+  // what may pass (no broker, coordinator moving) for as long as it takes, or until leave_is_over().
+  Status commit_offsets(const std::vector<OffsetOut>& offsets);
+
+  // `stop` has been set for longer than leave_within_ms: give up what still waits for a broker. Any thread.
+  bool leave_is_over() const { return leave_is_over_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Topic {
+    std::string name;
+    KafkaTopic handle;
+    std::vector<PartitionState*> partitions;  // by number; all that are read
+  };
+
+  Status make_client(std::size_t lanes);
+  // The steps of open(). Each keeps trying, and returns ok when it is done or `stop` is set.
+  void find_partitions(Waiting& waiting);
+  Status check_group();
+  KafkaPartitions committed(Waiting& waiting);
+  Status resolve_starts(const rd_kafka_topic_partition_list_s& committed, Waiting& waiting);
+  Status commit_starts(const rd_kafka_topic_partition_list_s& committed);
+
+  // Number of partitions of a topic that all have a leader, or a sentence why not.
+  Result<std::size_t> count_partitions(Topic& topic);
+  PartitionState& add_partition(std::size_t topic, std::int32_t number);  // under mutex_
+  void start_fetching(PartitionState& state, bool discovered);            // under mutex_
+  std::size_t topic_of(const PartitionState& state) const;
+  Status refused_commit(int error) const;
+  Status stopped_while_opening() const;
+  bool stopped() const { return stop_->load(std::memory_order_relaxed); }
+
+  // The polling thread.
+  void poll_loop();
+  void watch_stop();
+  void look_for_partitions();
+  void measure();
+  void ask_failed_partitions();
+  void judge_leaders(std::string_view statistics);
+
+  KafkaSourceConfig config_;
+  Log& log_;
+  Probe& probe_;
+  const std::atomic<bool>* stop_ = nullptr;
+
+  std::unique_ptr<Client> client_;
+  std::vector<Topic> topics_;  // as many as configured; fixed once open
+  std::vector<std::unique_ptr<KafkaLane>> lanes_;
+  mutable std::mutex mutex_;  // guards partitions_' growth and seek against discovery
+  std::deque<PartitionState> partitions_;
+
+  LeaderHealth leader_health_;
+  KafkaQueue commit_queue_;
+  std::atomic<bool> fetching_{false};  // from the end of open(): the polling thread may look for partitions
+  std::atomic<bool> quit_{false};
+  std::atomic<bool> leave_is_over_{false};
+  std::optional<std::chrono::steady_clock::time_point> stop_seen_;  // polling thread
+  std::thread poller_;
+};
+
+}  // namespace marquee

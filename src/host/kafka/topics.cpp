@@ -1,0 +1,169 @@
+#include "kafka/topics.hpp"
+
+#include <librdkafka/rdkafka.h>
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <thread>
+
+namespace marquee {
+namespace {
+
+constexpr int kAnswerMs = 1'000;
+constexpr int kAdminMs = 5'000;
+constexpr std::chrono::milliseconds kRetryPause{200};
+
+using Event = std::unique_ptr<rd_kafka_event_t, void (*)(rd_kafka_event_t*)>;
+using AdminOptions = std::unique_ptr<rd_kafka_AdminOptions_t, void (*)(rd_kafka_AdminOptions_t*)>;
+
+AdminOptions admin_options(rd_kafka_t* rk, rd_kafka_admin_op_t op) {
+  AdminOptions options(rd_kafka_AdminOptions_new(rk, op), &rd_kafka_AdminOptions_destroy);
+  std::array<char, 256> text{};
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), kAdminMs, text.data(), text.size());
+  return options;
+}
+
+std::string command(const std::string& brokers, const TopicWish& wish) {
+  std::string text = "kafka-topics.sh --bootstrap-server " + brokers + " --create --topic " + wish.name +
+                     " --partitions " + std::to_string(wish.partitions);
+  for (const auto& [name, value] : wish.settings) text += " --config " + name + "=" + value;
+  return text;
+}
+
+enum class Presence : std::uint8_t { kReady, kMissing, kLeaderless };
+
+struct MetadataDeleter {
+  void operator()(const rd_kafka_metadata_t* p) const { rd_kafka_metadata_destroy(p); }
+};
+using Metadata = std::unique_ptr<const rd_kafka_metadata_t, MetadataDeleter>;
+
+Presence presence(const rd_kafka_metadata_t& metadata, const std::string& name) {
+  for (int i = 0; i < metadata.topic_cnt; ++i) {
+    const rd_kafka_metadata_topic_t& topic = metadata.topics[i];
+    if (name != topic.topic) continue;
+    if (topic.partition_cnt == 0) return Presence::kLeaderless;
+    for (int p = 0; p < topic.partition_cnt; ++p) {
+      if (topic.partitions[p].leader < 0) return Presence::kLeaderless;
+    }
+    return Presence::kReady;
+  }
+  return Presence::kMissing;
+}
+
+// Empty when the broker has created the topic (or somebody else has); else why not.
+std::string create_topic(rd_kafka_t* rk, const TopicWish& wish) {
+  std::array<char, 256> text{};
+  const std::unique_ptr<rd_kafka_NewTopic_t, void (*)(rd_kafka_NewTopic_t*)> topic(
+      rd_kafka_NewTopic_new(wish.name.c_str(), wish.partitions, -1, text.data(), text.size()),
+      &rd_kafka_NewTopic_destroy);
+  if (!topic) return text.data();
+  for (const auto& [name, value] : wish.settings) {
+    rd_kafka_NewTopic_set_config(topic.get(), name.c_str(), value.c_str());
+  }
+  const AdminOptions options = admin_options(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+  const KafkaQueue queue(rd_kafka_queue_new(rk));
+  rd_kafka_NewTopic_t* topics = topic.get();
+  rd_kafka_CreateTopics(rk, &topics, 1, options.get(), queue.get());
+  const Event event(rd_kafka_queue_poll(queue.get(), kAdminMs + kAnswerMs), &rd_kafka_event_destroy);
+  if (!event) return "no answer";
+  if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return rd_kafka_event_error_string(event.get());
+  }
+  size_t count = 0;
+  const rd_kafka_topic_result_t** results =
+      rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
+  for (size_t i = 0; i < count; ++i) {
+    const rd_kafka_resp_err_t error = rd_kafka_topic_result_error(results[i]);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) continue;
+    const char* why = rd_kafka_topic_result_error_string(results[i]);
+    return why != nullptr ? why : rd_kafka_err2str(error);
+  }
+  return {};
+}
+
+std::size_t message_bytes_max(rd_kafka_t* rk, const std::string& name, Log& log) {
+  const std::unique_ptr<rd_kafka_ConfigResource_t, void (*)(rd_kafka_ConfigResource_t*)> resource(
+      rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()), &rd_kafka_ConfigResource_destroy);
+  const AdminOptions options = admin_options(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+  const KafkaQueue queue(rd_kafka_queue_new(rk));
+  rd_kafka_ConfigResource_t* resources = resource.get();
+  rd_kafka_DescribeConfigs(rk, &resources, 1, options.get(), queue.get());
+  const Event event(rd_kafka_queue_poll(queue.get(), kAdminMs + kAnswerMs), &rd_kafka_event_destroy);
+  std::string why = "no answer";
+  if (event && rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    why = rd_kafka_event_error_string(event.get());
+  } else if (event) {
+    size_t count = 0;
+    const rd_kafka_ConfigResource_t** found = rd_kafka_DescribeConfigs_result_resources(
+        rd_kafka_event_DescribeConfigs_result(event.get()), &count);
+    if (count == 1 && rd_kafka_ConfigResource_error(found[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      const char* text = rd_kafka_ConfigResource_error_string(found[0]);
+      why = text != nullptr ? text : "refused";
+    } else if (count == 1) {
+      size_t entries = 0;
+      const rd_kafka_ConfigEntry_t** entry = rd_kafka_ConfigResource_configs(found[0], &entries);
+      for (size_t i = 0; i < entries; ++i) {
+        const char* value = rd_kafka_ConfigEntry_value(entry[i]);
+        if (std::strcmp(rd_kafka_ConfigEntry_name(entry[i]), "max.message.bytes") != 0 || value == nullptr) continue;
+        std::size_t bytes = 0;
+        const std::string_view text(value);
+        if (std::from_chars(text.data(), text.data() + text.size(), bytes).ec == std::errc{} && bytes > 0) return bytes;
+      }
+      why = "max.message.bytes is not among its settings";
+    }
+  }
+  log.debug("the settings of topic " + name + " cannot be read (" + why + "); going by a max.message.bytes of " +
+            std::to_string(kTopicMessageBytesDefault));
+  return kTopicMessageBytesDefault;
+}
+
+}  // namespace
+
+Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vector<TopicWish>& wishes, bool create,
+                                                const std::atomic<bool>& stop, Waiting& waiting, Log& log) {
+  rd_kafka_t* rk = client.handle();
+  const Status stopped(Code::kUnavailable, "stopped before the topics to write to were found");
+  for (std::size_t i = 0; i < wishes.size();) {
+    if (stop.load(std::memory_order_relaxed)) return stopped;
+    rd_kafka_poll(rk, 0);  // errors and logs
+    const TopicWish& wish = wishes[i];
+    // All topics are asked for: a question after a missing one by name may create it, with the broker's settings.
+    const rd_kafka_metadata_t* raw_metadata = nullptr;
+    const rd_kafka_resp_err_t error = rd_kafka_metadata(rk, 1, nullptr, &raw_metadata, kAnswerMs);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      rd_kafka_poll(rk, 0);
+      waiting.say(client.trouble(error));
+      std::this_thread::sleep_for(kRetryPause);
+      continue;
+    }
+    const Metadata metadata(raw_metadata);
+    client.forget_error();
+    const Presence found = presence(*metadata, wish.name);
+    if (found == Presence::kReady) {
+      ++i;
+      continue;
+    }
+    const std::string where = "topic " + wish.name + " on Kafka at " + client.brokers();
+    if (found == Presence::kLeaderless) {
+      waiting.say(where + " has a partition without a leader; trying on");
+    } else if (!create) {
+      waiting.say(where + " does not exist. Create it with: " + command(client.brokers(), wish));
+    } else if (const std::string why = create_topic(rk, wish); !why.empty()) {
+      waiting.say(where + " does not exist, and the broker does not let us create it (" + why +
+                  "). Create it with: " + command(client.brokers(), wish));
+    } else {
+      log.info("created " + where + " with " + std::to_string(wish.partitions) + " partitions");
+    }
+    std::this_thread::sleep_for(kRetryPause);
+  }
+  waiting.over();
+  std::vector<std::size_t> limits;
+  for (const TopicWish& wish : wishes) limits.push_back(message_bytes_max(rk, wish.name, log));
+  return limits;
+}
+
+}  // namespace marquee
