@@ -187,7 +187,8 @@ TEST_F(HttpServerTest, HeadHasTheHeaderOfGetAndNoBody) {
 
 TEST_F(HttpServerTest, BrokenRequestsAre400AndClose) {
   for (const char* bad : {"nonsense\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n",
-                          "\x16\x03\x01\x02 tls hello\r\n\r\n"}) {
+                          "\x16\x03\x01\x02 tls hello\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
+                          "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"}) {
     Client client = connect();
     client.send(bad);
     const auto reply = client.read();

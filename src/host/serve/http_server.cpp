@@ -215,6 +215,9 @@ class HttpServer::Server::Session : public std::enable_shared_from_this<Session>
     const auto& request = parser_->get();
     const bool head = request.method() == http::verb::head;
     if (!parser_->is_done()) return refuse_body(request.version(), head);
+    if (request.version() >= 11 && request.count(http::field::host) != 1) {  // RFC 9112, 3.2
+      return write(error_reply(400, "an HTTP/1.1 request has exactly one Host field"), false, request.version(), head);
+    }
     write(server_.answer(view_of(request.method_string()), view_of(request.target())), request.keep_alive(),
           request.version(), head);
   }

@@ -1,0 +1,74 @@
+// One picture of the boards as plain values, and its drawing as text for a terminal. Pure: no clock, no terminal.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/ids.hpp"
+
+namespace marquee {
+
+// How a row stands against the window before.
+struct Movement {
+  enum class Kind : std::uint8_t { kUnknown, kSame, kNew, kUp, kDown };
+  Kind kind = Kind::kUnknown;
+  std::size_t places = 0;  // for kUp and kDown
+};
+
+struct FrameRow {
+  std::string title;  // any bytes: drawing replaces what a terminal would obey
+  std::uint64_t views = 0;
+  std::uint64_t watch_ms = 0;
+  Movement movement;
+};
+
+// One group.
+struct FrameBoard {
+  std::string name;
+  EventTimeMs window_start = 0;
+  EventTimeMs window_end = 0;
+  double progress = 0;  // of the watermark through the window, 0 … 1
+  bool final = false;
+  bool exact = true;
+  std::uint64_t events = 0;
+  std::vector<FrameRow> rows;  // best first
+};
+
+struct Frame {
+  std::string title;               // leaderboard and window
+  std::string state;               // phase, and why not ready
+  bool ready = true;
+  double events_per_s = 0;
+  std::optional<std::uint64_t> lag;
+  std::optional<std::int64_t> watermark_delay_ms;
+  std::uint64_t epochs = 0;
+  std::int64_t uptime_ms = 0;
+  std::uint64_t resident_bytes = 0;
+  std::int64_t utc_offset_ms = 0;  // of the times shown
+  std::vector<FrameBoard> boards;
+  std::vector<std::string> footer;
+};
+
+// Lines joined by '\n', at most `height` of them, none wider than `width` columns, without trailing blanks; shorter than
+// `height` where there is less to show. With `color`, SGR sequences, each line ending in the plain state. Boards stand
+// side by side, as many as fit; rows, then boards, are left out where the height does not suffice, and the last line of
+// the boards says how many. Costs some 10 us.
+std::string render(const Frame& frame, std::size_t width, std::size_t height, bool color);
+
+// The same figures as one line, and a board as lines, for output that is no terminal. All rows up to `rows`.
+std::string status_line(const Frame& frame);
+std::string board_lines(const FrameBoard& board, std::int64_t utc_offset_ms, std::size_t rows);
+
+// Columns that text takes: code points, wide ones twice, combining ones not at all. Close to wcwidth(3), whatever the locale.
+std::size_t columns_of(std::string_view text);
+// Text with control and direction-changing characters and broken UTF-8 replaced, cut to `columns` with `…`.
+std::string fitted(std::string_view text, std::size_t columns);
+
+std::string format_count(std::uint64_t n);         // 12,345
+std::string format_duration(std::int64_t ms);      // 45s, 12m 30s, 1h 02m, 3d 04h
+std::string format_clock(EventTimeMs time_ms, std::int64_t utc_offset_ms);  // 12:01:10
+
+}  // namespace marquee
