@@ -37,10 +37,10 @@ TEST(Duration, FormatsSoThatItReadsBack) {
   for (int i = 0; i < 1'000; ++i) {
     const auto bound = std::int64_t{1} << (random() % 41);
     const auto ms = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(bound + 1)) - bound / 2;
-    EXPECT_EQ(parse_duration_ms(format_duration(ms), true), ms) << format_duration(ms);
+    EXPECT_EQ(parse_duration_ms(duration_text(ms), true), ms) << duration_text(ms);
   }
-  EXPECT_EQ(format_duration(19'800'000), "5h30m");
-  EXPECT_EQ(format_duration(0), "0s");
+  EXPECT_EQ(duration_text(19'800'000), "5h30m");
+  EXPECT_EQ(duration_text(0), "0s");
 }
 
 TEST(Size, ReadsBinaryAndDecimalUnits) {
@@ -50,7 +50,7 @@ TEST(Size, ReadsBinaryAndDecimalUnits) {
   EXPECT_EQ(parse_size("2GB"), 2'000'000'000u);
   for (const char* text : {"", "MiB", "-1", "1.5MiB", "1mib", "99999999999TiB"}) EXPECT_FALSE(parse_size(text)) << text;
   for (const std::uint64_t bytes : {0ull, 1ull, 1023ull, 1024ull, 4ull << 20, (4ull << 20) + 1, 3ull << 40}) {
-    EXPECT_EQ(parse_size(format_size(bytes)), bytes);
+    EXPECT_EQ(parse_size(size_text(bytes)), bytes);
   }
 }
 
@@ -79,7 +79,7 @@ TEST(Window, ReadsEveryKindWithAndWithoutOffset) {
 
 TEST(Window, FormatsSoThatItReadsBack) {
   for (const char* text : {"tumbling 1m", "tumbling 1d offset -8h", "hopping 10m every 1m", "cumulative 1d step 1h offset 5h30m"}) {
-    EXPECT_EQ(format_window(window_of(text)), text);
+    EXPECT_EQ(window_text(window_of(text)), text);
   }
 }
 

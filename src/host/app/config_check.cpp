@@ -167,7 +167,7 @@ class Check {
     problems_.add(places_.of(board_key(worst, "window")),
                   "leaderboard.window: one window of each leaderboard has " + std::to_string(total) +
                       " panes open, more than limits.open_panes = " + std::to_string(config_.job.budgets.open_panes) +
-                      "; this one has " + std::to_string(worst_panes) + " panes of " + format_duration(window.pane_ms()));
+                      "; this one has " + std::to_string(worst_panes) + " panes of " + duration_text(window.pane_ms()));
   }
 
   void memory() {

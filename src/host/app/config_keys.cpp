@@ -131,15 +131,15 @@ Key<Owner> duration_key(std::string name, std::string doc, std::int64_t least_ms
       return {std::string("must be a duration such as \"500ms\", \"5s\" or \"1h30m\"") +
               (kOptional ? ", or \"never\"" : "") + quoted_value(node)};
     }
-    if (*ms < least_ms) return {"must be at least " + format_duration(least_ms) + quoted_value(node)};
+    if (*ms < least_ms) return {"must be at least " + duration_text(least_ms) + quoted_value(node)};
     at(owner) = *ms;
     return {};
   };
   const auto show = [at](const Owner& owner) {
     if constexpr (kOptional) {
-      return at(owner) ? toml_quoted(format_duration(*at(owner))) : std::string("\"never\"");
+      return at(owner) ? toml_quoted(duration_text(*at(owner))) : std::string("\"never\"");
     } else {
-      return toml_quoted(format_duration(at(owner)));
+      return toml_quoted(duration_text(at(owner)));
     }
   };
   return {std::move(name), kOptional ? "duration or \"never\"" : "duration", false, std::move(doc), false, read, show};
@@ -168,7 +168,7 @@ Key<Config> size_key(std::string name, std::string doc, std::uint64_t least, std
     const auto number = node.value_exact<std::int64_t>();
     const auto bytes = text ? parse_size(*text) : number ? parse_size(std::to_string(*number)) : std::nullopt;
     if (!bytes || *bytes < least || *bytes > most) {
-      return {"must be a size from " + format_size(least) + " to " + format_size(most) + ", such as \"64MiB\"" +
+      return {"must be a size from " + size_text(least) + " to " + size_text(most) + ", such as \"64MiB\"" +
               quoted_value(node)};
     }
     at(owner) = *bytes;
@@ -176,7 +176,7 @@ Key<Config> size_key(std::string name, std::string doc, std::uint64_t least, std
   };
   const auto show = [at](const Config& owner) {
     Config copy = owner;
-    return toml_quoted(format_size(at(copy)));
+    return toml_quoted(size_text(at(copy)));
   };
   return {std::move(name), "size", false, std::move(doc), false, read, show};
 }
@@ -448,7 +448,7 @@ Key<LeaderboardSection> window_key() {
   };
   return {"window", "window", false,
           "`tumbling 1m`, `hopping 10m every 1m` or `cumulative 1d step 1h`, each may end in `offset 5h30m`", false, read,
-          [](const LeaderboardSection& board) { return toml_quoted(format_window(board.window)); }};
+          [](const LeaderboardSection& board) { return toml_quoted(window_text(board.window)); }};
 }
 
 constexpr std::array<std::string_view, 2> kStarts = {"earliest", "latest"};

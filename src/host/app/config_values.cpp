@@ -60,7 +60,7 @@ std::optional<std::int64_t> parse_duration_ms(std::string_view text, bool may_be
   return negative ? -total : total;
 }
 
-std::string format_duration(std::int64_t duration_ms) {
+std::string duration_text(std::int64_t duration_ms) {
   if (duration_ms == 0) return "0s";
   std::string out = duration_ms < 0 ? "-" : "";
   std::int64_t rest = duration_ms < 0 ? -duration_ms : duration_ms;
@@ -98,7 +98,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   return std::nullopt;
 }
 
-std::string format_size(std::uint64_t bytes) {
+std::string size_text(std::uint64_t bytes) {
   static constexpr std::array<std::string_view, 5> kNames = {"", "KiB", "MiB", "GiB", "TiB"};
   std::size_t power = 0;
   while (bytes != 0 && bytes % 1024 == 0 && power + 1 < kNames.size()) {
@@ -156,28 +156,28 @@ std::optional<WindowSpec> parse_window(std::string_view text, std::string& probl
     return std::nullopt;
   }
   if (window.kind == WindowKind::kHopping && window.every_ms > window.size_ms) {
-    problem = "hops every " + format_duration(window.every_ms) + ", further than its size of " +
-              format_duration(window.size_ms) + ", so events between windows would be lost; every must be at most the size";
+    problem = "hops every " + duration_text(window.every_ms) + ", further than its size of " +
+              duration_text(window.size_ms) + ", so events between windows would be lost; every must be at most the size";
     return std::nullopt;
   }
   if (window.kind == WindowKind::kCumulative && window.size_ms % window.every_ms != 0) {
-    problem = "steps by " + format_duration(window.every_ms) + ", which does not divide its size of " +
-              format_duration(window.size_ms);
+    problem = "steps by " + duration_text(window.every_ms) + ", which does not divide its size of " +
+              duration_text(window.size_ms);
     return std::nullopt;
   }
   return window;
 }
 
-std::string format_window(const WindowSpec& window) {
+std::string window_text(const WindowSpec& window) {
   std::string out = window.kind == WindowKind::kTumbling ? "tumbling "
                     : window.kind == WindowKind::kHopping ? "hopping "
                                                           : "cumulative ";
-  out += format_duration(window.size_ms);
+  out += duration_text(window.size_ms);
   if (window.kind != WindowKind::kTumbling) {
     out += window.kind == WindowKind::kHopping ? " every " : " step ";
-    out += format_duration(window.every_ms);
+    out += duration_text(window.every_ms);
   }
-  if (window.offset_ms != 0) out += " offset " + format_duration(window.offset_ms);
+  if (window.offset_ms != 0) out += " offset " + duration_text(window.offset_ms);
   return out;
 }
 

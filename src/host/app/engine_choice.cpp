@@ -1,0 +1,22 @@
+#include "app/engine_choice.hpp"
+
+#include "cpu/cpu_engine.hpp"
+#include "kernels/cuda_engine.hpp"
+
+namespace marquee {
+
+EngineFactory engine_factory(EngineKind kind, Log& log) {
+  return [kind, &log](const EngineConfig& config) -> Result<std::unique_ptr<Engine>> {
+    if (kind == EngineKind::kCpu) return make_cpu_engine(config);
+    Result<std::unique_ptr<Engine>> cuda = make_cuda_engine(config);
+    if (cuda.ok()) {
+      log.info("the engine is cuda");
+      return cuda;
+    }
+    if (kind == EngineKind::kCuda) return cuda;
+    log.info("the engine is cpu; cuda is not to be had: " + cuda.status().message());
+    return make_cpu_engine(config);
+  };
+}
+
+}  // namespace marquee

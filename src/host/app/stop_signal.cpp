@@ -1,0 +1,38 @@
+#include "app/stop_signal.hpp"
+
+#include <unistd.h>
+
+#include <csignal>
+
+namespace marquee {
+namespace {
+
+// A signal handler reaches nothing but globals.
+std::atomic<bool> stop{false};
+std::atomic<int> first_signal{0};
+std::atomic<void (*)() noexcept> leave{nullptr};
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
+
+void on_signal(int signal) {
+  if (stop.exchange(true)) {
+    if (auto* const before_leaving = leave.load()) before_leaving();
+    ::_exit(128 + signal);
+  }
+  first_signal.store(signal);
+}
+
+}  // namespace
+
+const std::atomic<bool>& stop_on_signals(void (*before_leaving)() noexcept) {
+  leave.store(before_leaving);
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  return stop;
+}
+
+int stop_signal() { return first_signal.load(); }
+
+}  // namespace marquee

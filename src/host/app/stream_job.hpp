@@ -1,0 +1,36 @@
+// StreamJob: Kafka in, Kafka out, HTTP beside it. What `run` does, and the demo, which only brings its own broker.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+#include "app/config.hpp"
+#include "core/status.hpp"
+#include "pipeline/log.hpp"
+#include "pipeline/probe.hpp"
+#include "pipeline/snapshot.hpp"
+
+namespace marquee {
+
+class StreamJob {
+ public:
+  // All outlive it.
+  StreamJob(const Config& config, Probe& probe, SnapshotBoard& snapshots, Log& log);
+
+  // Serves, connects and computes until `stop` is set (drains, then ok) or something final fails. The calling thread
+  // becomes the engine thread. `stop` must outlive the job.
+  Status run(const std::atomic<bool>& stop);
+
+  // Where HTTP answers, once it does: the port; 0 before, and where it is switched off. Any thread.
+  std::uint16_t http_port() const { return http_port_.load(); }
+
+ private:
+  const Config& config_;
+  Probe& probe_;
+  SnapshotBoard& snapshots_;
+  Log& log_;
+  std::atomic<std::uint16_t> http_port_{0};
+};
+
+}  // namespace marquee

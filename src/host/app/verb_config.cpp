@@ -1,0 +1,56 @@
+// marquee config and marquee validate: what the configuration comes to, and whether it is right.
+
+#include <cstdio>
+#include <memory>
+
+#include "app/verbs.hpp"
+
+namespace marquee {
+
+void add_config(CLI::App& app, Action& action) {
+  struct Options {
+    ConfigOptions config;
+    bool docs = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("config", "Print the effective configuration, secrets masked");
+  verb->footer(R"(Examples:
+  marquee config --config marquee.toml
+  MARQUEE_SINK__TOPIC=top marquee config --config marquee.toml --set time.disorder=10s
+  marquee config --docs)");
+  add_config_options(*verb, options->config, false);
+  verb->add_flag("--docs", options->docs, "print every key with type, default and meaning, as a Markdown table");
+  verb->callback([options, &action] {
+    action = [options] {
+      if (options->docs) {
+        std::fputs(config_docs().c_str(), stdout);
+        return 0;
+      }
+      if (options->config.file.empty()) {
+        return report({Code::kUsage, "config needs --config FILE, or --docs"});
+      }
+      const std::optional<Config> config = load_or_complain(options->config, {});
+      if (!config) return static_cast<int>(Code::kConfig);
+      std::fputs(print_config(*config).c_str(), stdout);
+      return 0;
+    };
+  });
+}
+
+void add_validate(CLI::App& app, Action& action) {
+  auto options = std::make_shared<ConfigOptions>();
+  CLI::App* verb = app.add_subcommand("validate", "Check a configuration and tell every problem, one a line");
+  verb->footer(R"(Examples:
+  marquee validate --config marquee.toml
+  marquee validate --config marquee.toml --set limits.items=1000000)");
+  add_config_options(*verb, *options, true);
+  verb->callback([options, &action] {
+    action = [options] {
+      if (!load_or_complain(*options, {})) return static_cast<int>(Code::kConfig);
+      std::puts("OK");
+      return 0;
+    };
+  });
+}
+
+}  // namespace marquee

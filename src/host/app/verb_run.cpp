@@ -1,0 +1,57 @@
+// marquee run: the service.
+
+#include <memory>
+
+#include "app/console_log.hpp"
+#include "app/stop_signal.hpp"
+#include "app/stream_job.hpp"
+#include "app/verbs.hpp"
+
+namespace marquee {
+namespace {
+
+struct RunOptions {
+  ConfigOptions config;
+  std::string log_format;
+  std::string log_level;
+};
+
+int run_stream(const RunOptions& options) {
+  ConfigOptions config_options = options.config;
+  if (!options.log_format.empty()) config_options.sets.push_back("log.format=" + options.log_format);
+  if (!options.log_level.empty()) config_options.sets.push_back("log.level=" + options.log_level);
+  const std::optional<Config> config = load_or_complain(config_options, {.topic = true, .job = true});
+  if (!config) return static_cast<int>(Code::kConfig);
+  const std::atomic<bool>& stop = stop_on_signals();
+  ConsoleLog log(config->log);
+  Probe probe;
+  SnapshotBoard snapshots;
+  log.info("marquee " MARQUEE_VERSION " starts");
+  StreamJob job(*config, probe, snapshots, log);
+  const Status status = job.run(stop);
+  if (status.ok()) {
+    log.info("marquee has left; everything read is committed");
+  } else {
+    log.error(status.message());
+  }
+  return status.exit_code();
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Action& action) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* verb = app.add_subcommand("run", "Read watch events from Kafka, write the boards to Kafka, until told to stop");
+  verb->footer(R"(Examples:
+  marquee run --config marquee.toml
+  marquee run --config marquee.toml --log-format json --set source.brokers=kafka:9092
+  MARQUEE_SOURCE__KAFKA__SASL_PASSWORD=… marquee run --config marquee.toml
+The first SIGTERM or SIGINT drains and leaves with 0; the second leaves at once.)");
+  add_config_options(*verb, options->config, true);
+  verb->add_option("--log-format", options->log_format, "auto, human or json")->check(CLI::IsMember({"auto", "human", "json"}));
+  verb->add_option("--log-level", options->log_level, "debug, info, warning or error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  verb->callback([options, &action] { action = [options] { return run_stream(*options); }; });
+}
+
+}  // namespace marquee
