@@ -151,7 +151,9 @@ TEST(Differential, LastRevisionOfEveryKeyOverSeveralPartitionsIsTheOracles) {
       std::string key;
       append_result_key(key, job, r);
       const ResultRecord*& h = held[key];
-      if (h != nullptr) EXPECT_GT(revision_of(r), revision_of(*h)) << key;
+      if (h != nullptr) {
+        EXPECT_GT(revision_of(r), revision_of(*h)) << key;
+      }
       h = &r;
     }
     const std::vector<oracle::Result> expected = oracle.results();

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/log.hpp"
 #include "pipeline/ports.hpp"
 
 namespace marquee::test {
