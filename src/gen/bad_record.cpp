@@ -44,24 +44,59 @@ char* write_wrong_value(char* out, const Event& event, BadKind kind, const Catal
   std::string time = std::to_string(event.event_ms);
   std::string watch = std::to_string(event.watch_ms);
   switch (kind) {
-    case BadKind::kOpenString: item.pop_back(); break;
-    case BadKind::kInvalidUtf8: user = quoted(user_id, (chance & 1) != 0 ? "\xff" : "\xc3("); break;
-    case BadKind::kBadEscape: item = quoted(item_id, "\\q"); break;
-    case BadKind::kLoneSurrogate: item = quoted(item_id, "\\ud800"); break;
-    case BadKind::kItemMissing: item.clear(); break;
-    case BadKind::kItemEmpty: item = quoted({}); break;
-    case BadKind::kItemTooLong: item = quoted(std::string(300, 'x')); break;
-    case BadKind::kItemType: item = one_of(chance, kNoText); break;
-    case BadKind::kItemFloat: item = std::to_string(event.title) + ".5"; break;
-    case BadKind::kTimeMissing: time.clear(); break;
-    case BadKind::kTimeType: time = one_of(chance, kNoTime); break;
-    case BadKind::kTimeNegative: time = negative(static_cast<uint64_t>(event.event_ms) + 1); break;
-    case BadKind::kTimeHuge: time = one_of(chance, kHuge); break;
-    case BadKind::kTimeFuture: time = "7258118400000"; break;
-    case BadKind::kWatchType: watch = R"("a while")"; break;
-    case BadKind::kWatchNegative: watch = negative(event.watch_ms + 1ULL); break;
-    case BadKind::kWatchOverDay: watch = one_of(chance, kOverDay); break;
-    default: break;
+    case BadKind::kOpenString:
+      item.pop_back();
+      break;
+    case BadKind::kInvalidUtf8:
+      user = quoted(user_id, (chance & 1) != 0 ? "\xff" : "\xc3(");
+      break;
+    case BadKind::kBadEscape:
+      item = quoted(item_id, "\\q");
+      break;
+    case BadKind::kLoneSurrogate:
+      item = quoted(item_id, "\\ud800");
+      break;
+    case BadKind::kItemMissing:
+      item.clear();
+      break;
+    case BadKind::kItemEmpty:
+      item = quoted({});
+      break;
+    case BadKind::kItemTooLong:
+      item = quoted(std::string(300, 'x'));
+      break;
+    case BadKind::kItemType:
+      item = one_of(chance, kNoText);
+      break;
+    case BadKind::kItemFloat:
+      item = std::to_string(event.title) + ".5";
+      break;
+    case BadKind::kTimeMissing:
+      time.clear();
+      break;
+    case BadKind::kTimeType:
+      time = one_of(chance, kNoTime);
+      break;
+    case BadKind::kTimeNegative:
+      time = negative(static_cast<uint64_t>(event.event_ms) + 1);
+      break;
+    case BadKind::kTimeHuge:
+      time = one_of(chance, kHuge);
+      break;
+    case BadKind::kTimeFuture:
+      time = "7258118400000";
+      break;
+    case BadKind::kWatchType:
+      watch = R"("a while")";
+      break;
+    case BadKind::kWatchNegative:
+      watch = negative(event.watch_ms + 1ULL);
+      break;
+    case BadKind::kWatchOverDay:
+      watch = one_of(chance, kOverDay);
+      break;
+    default:
+      break;
   }
   return write_event_with(out, event, profile, {user, item, time, watch});
 }
@@ -76,23 +111,30 @@ char* write_nested(char* out, const Event& event, const Catalogue& catalogue) {
 
 }  // namespace
 
-BadKind bad_kind(const Event& event, size_t kinds) { return static_cast<BadKind>(below(event.chance, kinds)); }
+BadKind bad_kind(const Event& event, size_t kinds) {
+  return static_cast<BadKind>(below(event.chance, kinds));
+}
 
 char* write_bad(char* out, const Event& event, BadKind kind, const Catalogue& catalogue, Profile profile) {
   static constexpr std::array<std::string_view, 5> kNoObject{R"("just a string")", "42", "null", "true", "watched"};
   switch (kind) {
-    case BadKind::kEmpty: return out;
-    case BadKind::kNotObject: return write_text(out, one_of(event.chance, kNoObject));
+    case BadKind::kEmpty:
+      return out;
+    case BadKind::kNotObject:
+      return write_text(out, one_of(event.chance, kNoObject));
     case BadKind::kByteOrderMark:
       return write_event(write_text(out, "\xef\xbb\xbf"), event, catalogue, profile);
-    case BadKind::kDeepNesting: return write_nested(out, event, catalogue);
-    case BadKind::kMissingBrace: return write_event(out, event, catalogue, profile) - 1;
+    case BadKind::kDeepNesting:
+      return write_nested(out, event, catalogue);
+    case BadKind::kMissingBrace:
+      return write_event(out, event, catalogue, profile) - 1;
     case BadKind::kTruncated: {
       // At least the brace stays, at least the last one goes.
       const char* end = write_event(out, event, catalogue, profile);
       return out + 1 + (event.chance & 0xffff) % static_cast<uint64_t>(end - out - 1);
     }
-    default: return write_wrong_value(out, event, kind, catalogue, profile);
+    default:
+      return write_wrong_value(out, event, kind, catalogue, profile);
   }
 }
 

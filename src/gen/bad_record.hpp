@@ -11,25 +11,25 @@ namespace marquee::gen {
 
 /// Every kind, in the order of kBadKinds.
 enum class BadKind : uint8_t {
-  kTruncated,     ///< cut somewhere in the middle
-  kMissingBrace,  ///< the last brace is not there
-  kOpenString,    ///< the item's closing quote is not there
-  kInvalidUtf8,   ///< a byte 0xff, or a broken sequence, in user_id
-  kDeepNesting,   ///< 2,000 brackets opened, none closed
-  kBadEscape,     ///< "\q" in the item
-  kLoneSurrogate, ///< "\ud800" in the item
-  kNotObject,     ///< a string, a number, null or true
-  kByteOrderMark, ///< a good object behind EF BB BF
+  kTruncated,      ///< cut somewhere in the middle
+  kMissingBrace,   ///< the last brace is not there
+  kOpenString,     ///< the item's closing quote is not there
+  kInvalidUtf8,    ///< a byte 0xff, or a broken sequence, in user_id
+  kDeepNesting,    ///< 2,000 brackets opened, none closed
+  kBadEscape,      ///< "\q" in the item
+  kLoneSurrogate,  ///< "\ud800" in the item
+  kNotObject,      ///< a string, a number, null or true
+  kByteOrderMark,  ///< a good object behind EF BB BF
   kItemMissing,
   kItemEmpty,
-  kItemTooLong,   ///< 300 bytes
-  kItemType,      ///< an object, an array or true
-  kItemFloat,     ///< 1234.5
+  kItemTooLong,  ///< 300 bytes
+  kItemType,     ///< an object, an array or true
+  kItemFloat,    ///< 1234.5
   kTimeMissing,
-  kTimeType,      ///< "yesterday", an exponent or true
+  kTimeType,  ///< "yesterday", an exponent or true
   kTimeNegative,
-  kTimeHuge,      ///< after the year 9999, some beyond 64 bits
-  kWatchType,     ///< a string
+  kTimeHuge,   ///< after the year 9999, some beyond 64 bits
+  kWatchType,  ///< a string
   kWatchNegative,
   kWatchOverDay,  ///< more than 86,400,000 ms
   kTimeFuture,    ///< Kafka only: the year 2200
@@ -37,10 +37,10 @@ enum class BadKind : uint8_t {
 };
 
 inline constexpr std::array<std::string_view, 23> kBadKinds{
-    "truncated",    "missing_brace", "open_string",  "invalid_utf8", "deep_nesting",   "bad_escape",
-    "lone_surrogate", "not_object",  "byte_order_mark", "item_missing", "item_empty",  "item_too_long",
-    "item_type",    "item_float",    "time_missing", "time_type",    "time_negative",  "time_huge",
-    "watch_type",   "watch_negative", "watch_over_day", "time_future", "empty"};
+    "truncated",      "missing_brace",  "open_string",     "invalid_utf8", "deep_nesting",  "bad_escape",
+    "lone_surrogate", "not_object",     "byte_order_mark", "item_missing", "item_empty",    "item_too_long",
+    "item_type",      "item_float",     "time_missing",    "time_type",    "time_negative", "time_huge",
+    "watch_type",     "watch_negative", "watch_over_day",  "time_future",  "empty"};
 
 /// How many of the kinds, from the front, can be told apart in each framing: in lines of a file, lines of a Kafka
 /// message, Kafka messages of their own.

@@ -70,8 +70,10 @@ void Block::fill(const Workload& workload, const BlockShape& shape, uint64_t fir
     const size_t record_end = used_ + static_cast<size_t>(end - begin);
     used_ = record_end + 1;
     if (!shape.with_notes) continue;
-    RecordNote note{event.event_ms, static_cast<uint32_t>(record_end), event.watch_ms, event.viewer, event.title, 0,
-                    event.fate, bad};
+    RecordNote note{event.event_ms, static_cast<uint32_t>(record_end),
+                    event.watch_ms, event.viewer,
+                    event.title,    0,
+                    event.fate,     bad};
     if (shape.partitions > 1) {
       std::array<char, kUserIdBytesMax> text;
       char* const key_end = write_key(text.data(), note, shape.key, workload.catalogue());

@@ -15,13 +15,13 @@ namespace marquee::gen {
 /// What the ledger and the Kafka producer need to know of a record beside its bytes.
 struct RecordNote {
   int64_t event_ms;
-  uint32_t end;        ///< of the record in Block::bytes(), its line feed not included; the next begins one later
+  uint32_t end;  ///< of the record in Block::bytes(), its line feed not included; the next begins one later
   uint32_t watch_ms;
   uint32_t viewer;
   uint32_t title;
   uint32_t partition;
   Fate fate;
-  BadKind bad;         ///< only with Fate::kBad
+  BadKind bad;  ///< only with Fate::kBad
 };
 
 /// How records are laid out; the same for every block of a run.

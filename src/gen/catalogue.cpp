@@ -81,7 +81,9 @@ Catalogue::Catalogue(uint32_t titles, uint64_t seed)
   }
 }
 
-size_t Catalogue::category(uint32_t title) { return kCategoryOf[title % kCycle]; }
+size_t Catalogue::category(uint32_t title) {
+  return kCategoryOf[title % kCycle];
+}
 
 char* Catalogue::write_content_id(char* out, uint32_t title) const {
   *out++ = kCategories[category(title)].letter;

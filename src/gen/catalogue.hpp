@@ -23,9 +23,14 @@ struct Category {
   char letter;
 };
 
-inline constexpr std::array<Category, kCategoryCount> kCategories{{
-    {"movie", 'm'}, {"show", 's'}, {"live", 'l'}, {"kids", 'k'},
-    {"sports", 'p'}, {"news", 'n'}, {"music", 'u'}, {"documentary", 'd'}}};
+inline constexpr std::array<Category, kCategoryCount> kCategories{{{"movie", 'm'},
+                                                                   {"show", 's'},
+                                                                   {"live", 'l'},
+                                                                   {"kids", 'k'},
+                                                                   {"sports", 'p'},
+                                                                   {"news", 'n'},
+                                                                   {"music", 'u'},
+                                                                   {"documentary", 'd'}}};
 
 /// A title is named by its rank in everlasting popularity, from 0. Everything else about it is computed from that
 /// rank; the only memory is the sampling table, 8 bytes a title. Immutable after construction, any thread may read.
@@ -69,7 +74,7 @@ class Catalogue {
   };
 
   uint32_t size_;
-  uint64_t step_;      // number = (title * step_ + shift_) mod size_
+  uint64_t step_;  // number = (title * step_ + shift_) mod size_
   uint64_t shift_;
   uint64_t step_inverse_;
   int id_digits_;

@@ -20,8 +20,8 @@ char* write_event(char* out, const Event& event, const Catalogue& catalogue, Pro
 /// What a spoilt record puts in the place of the right thing. Tokens are JSON as it will stand; an empty view means
 /// that the field is left out altogether.
 struct Tokens {
-  std::string_view user;   ///< with its quotes
-  std::string_view item;   ///< with its quotes
+  std::string_view user;  ///< with its quotes
+  std::string_view item;  ///< with its quotes
   std::string_view time;
   std::string_view watch;
 };

@@ -10,9 +10,13 @@
 namespace marquee::gen {
 namespace {
 
-std::string name_of(const std::string& path) { return path == "-" ? "standard output" : "'" + path + "'"; }
+std::string name_of(const std::string& path) {
+  return path == "-" ? "standard output" : "'" + path + "'";
+}
 
-std::string reason(int error) { return std::generic_category().message(error); }
+std::string reason(int error) {
+  return std::generic_category().message(error);
+}
 
 // What a failed write means to a person.
 GenStatus write_failed(const std::string& path, int error, uint64_t bytes_before) {

@@ -194,6 +194,8 @@ GenStatus Generator::run(const std::atomic<bool>& stop) {
   return status;
 }
 
-GenStatus run_gen(const GenOptions& options, const std::atomic<bool>& stop) { return Generator(options).run(stop); }
+GenStatus run_gen(const GenOptions& options, const std::atomic<bool>& stop) {
+  return Generator(options).run(stop);
+}
 
 }  // namespace marquee::gen

@@ -69,7 +69,8 @@ class KafkaProducer final : public Sink {
     for (const RecordNote& note : block.notes()) {
       const char* const end = base + note.end;
       const std::string_view record(begin, static_cast<size_t>(end - begin));
-      if (!(options_.pack > 1 ? send_packed(record, note, now_ms, stop) : send_keyed(record, note, now_ms, stop))) break;
+      if (!(options_.pack > 1 ? send_packed(record, note, now_ms, stop) : send_keyed(record, note, now_ms, stop)))
+        break;
       begin = end + 1;
       ++taken;
     }
@@ -118,7 +119,8 @@ class KafkaProducer final : public Sink {
     std::array<char, 512> error{};
     rd_kafka_conf_t* conf = rd_kafka_conf_new();
     for (const auto& [name, value] : settings) {
-      if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), error.data(), error.size()) == RD_KAFKA_CONF_OK) continue;
+      if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), error.data(), error.size()) == RD_KAFKA_CONF_OK)
+        continue;
       rd_kafka_conf_destroy(conf);
       return GenStatus::usage("Kafka setting " + name + "=" + value + ": " + error.data());
     }

@@ -54,7 +54,7 @@ std::string create(rd_kafka_t* client, const GenOptions& options, const std::set
                     &rd_kafka_NewTopic_destroy);
   if (topic == nullptr) return error.data();
   const std::unique_ptr<rd_kafka_queue_t, decltype(&rd_kafka_queue_destroy)> queue(rd_kafka_queue_new(client),
-                                                                                  &rd_kafka_queue_destroy);
+                                                                                   &rd_kafka_queue_destroy);
   std::array<rd_kafka_NewTopic_t*, 1> topics{topic.get()};
   rd_kafka_CreateTopics(client, topics.data(), topics.size(), nullptr, queue.get());
   const std::unique_ptr<rd_kafka_event_t, decltype(&rd_kafka_event_destroy)> event(
@@ -82,11 +82,10 @@ GenStatus create_or_ask(rd_kafka_t* client, const GenOptions& options, const std
     if (state.request == RD_KAFKA_RESP_ERR_NO_ERROR && state.topic == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
-  return GenStatus::unavailable("topic '" + options.topic + "' does not exist at " + options.brokers +
-                                " and could not be created (" + refused +
-                                "); create it with: kafka-topics.sh --bootstrap-server " + options.brokers +
-                                " --create --topic " + options.topic + " --partitions " +
-                                std::to_string(options.partitions));
+  return GenStatus::unavailable(
+      "topic '" + options.topic + "' does not exist at " + options.brokers + " and could not be created (" + refused +
+      "); create it with: kafka-topics.sh --bootstrap-server " + options.brokers + " --create --topic " +
+      options.topic + " --partitions " + std::to_string(options.partitions));
 }
 
 }  // namespace

@@ -15,9 +15,13 @@ constexpr uint64_t mix64(uint64_t x) {
 }
 
 /// The `n`-th word of the stream named by `key`. Any word costs the same, in any order.
-constexpr uint64_t draw(uint64_t key, uint64_t n) { return mix64(key + (n + 1) * 0x9e3779b97f4a7c15ULL); }
+constexpr uint64_t draw(uint64_t key, uint64_t n) {
+  return mix64(key + (n + 1) * 0x9e3779b97f4a7c15ULL);
+}
 
 /// A number in [0, bound) from the upper 32 bits of `word`; `bound` at most 2^32.
-constexpr uint64_t below(uint64_t word, uint64_t bound) { return ((word >> 32) * bound) >> 32; }
+constexpr uint64_t below(uint64_t word, uint64_t bound) {
+  return ((word >> 32) * bound) >> 32;
+}
 
 }  // namespace marquee::gen

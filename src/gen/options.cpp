@@ -11,7 +11,9 @@
 namespace marquee::gen {
 namespace {
 
-bool is_share(double share) { return share >= 0.0 && share <= 1.0; }
+bool is_share(double share) {
+  return share >= 0.0 && share <= 1.0;
+}
 
 GenStatus check(const GenOptions& options) {
   static constexpr std::array<std::string_view, 5> kCodecs{"none", "gzip", "snappy", "lz4", "zstd"};

@@ -47,19 +47,19 @@ struct GenOptions {
   std::string topic = "watch-events";      ///< created when it is missing and the broker lets us
   uint32_t partitions = 4;                 ///< of a topic that has to be created; 1 to 10'000
   KeyBy key = KeyBy::kViewer;
-  uint32_t pack = 1;                        ///< events a Kafka message, as NDJSON without a key; 1 to 100'000
-  std::string compression = "lz4";          ///< none, gzip, snappy, lz4, zstd
-  bool idempotent = true;                   ///< off: a retry may repeat or reorder events, and the ledger is a bound only
+  uint32_t pack = 1;                ///< events a Kafka message, as NDJSON without a key; 1 to 100'000
+  std::string compression = "lz4";  ///< none, gzip, snappy, lz4, zstd
+  bool idempotent = true;           ///< off: a retry may repeat or reorder events, and the ledger is a bound only
   std::vector<std::pair<std::string, std::string>> kafka;  ///< librdkafka's own settings (TLS, SASL), set last
 
   // How fast, how many.
-  std::optional<Rate> rate;        ///< sent per wall time; default 20'000/min to Kafka, max to a file
-  std::optional<Rate> density;     ///< events per event time; default: to a file 20'000/min whatever the rate; to
-                                   ///< Kafka the rate, so that event time keeps up with the clock (1M/s for max)
-  uint32_t threads = 1;            ///< that make events; 1 to 256
-  std::optional<uint64_t> count;   ///< stop after so many; default: when told to
-  std::optional<int64_t> for_ms;   ///< stop after so much event time; the earlier of the two counts
-  std::optional<int64_t> start_ms; ///< event time of event 0; default kDefaultStartMs to a file, now to Kafka
+  std::optional<Rate> rate;         ///< sent per wall time; default 20'000/min to Kafka, max to a file
+  std::optional<Rate> density;      ///< events per event time; default: to a file 20'000/min whatever the rate; to
+                                    ///< Kafka the rate, so that event time keeps up with the clock (1M/s for max)
+  uint32_t threads = 1;             ///< that make events; 1 to 256
+  std::optional<uint64_t> count;    ///< stop after so many; default: when told to
+  std::optional<int64_t> for_ms;    ///< stop after so much event time; the earlier of the two counts
+  std::optional<int64_t> start_ms;  ///< event time of event 0; default kDefaultStartMs to a file, now to Kafka
 
   // What.
   uint64_t seed = 1;

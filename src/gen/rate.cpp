@@ -104,9 +104,13 @@ bool take_time_of_day(std::string_view& text, int64_t& ms) {
 
 }  // namespace
 
-int64_t Rate::offset_ms(int64_t index) const { return scaled(*this, index, 1); }
+int64_t Rate::offset_ms(int64_t index) const {
+  return scaled(*this, index, 1);
+}
 
-int64_t Rate::offset_us(int64_t index) const { return scaled(*this, index, 1000); }
+int64_t Rate::offset_us(int64_t index) const {
+  return scaled(*this, index, 1000);
+}
 
 uint64_t Rate::events_in(int64_t ms) const {
   const auto periods = static_cast<uint64_t>(ms / per_ms);
@@ -147,8 +151,8 @@ std::optional<int64_t> parse_duration_ms(std::string_view text, std::string& err
     uint64_t ms;
   };
   // "ms" before "s": the longer suffix first.
-  static constexpr std::array<Unit, 6> kUnits{{{"ms", 1}, {"min", 60'000}, {"s", 1'000}, {"m", 60'000},
-                                               {"h", 3'600'000}, {"d", 86'400'000}}};
+  static constexpr std::array<Unit, 6> kUnits{
+      {{"ms", 1}, {"min", 60'000}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
   for (const auto& unit : kUnits) {
     if (!text.ends_with(unit.suffix)) continue;
     uint64_t ms = 0;
@@ -164,7 +168,8 @@ std::optional<int64_t> parse_duration_ms(std::string_view text, std::string& err
 }
 
 std::optional<int64_t> parse_time_ms(std::string_view text, int64_t now_ms, std::string& error) {
-  error = complain(text, "is not a point in time: write it like 2025-11-22T08:00:00Z, as milliseconds since 1970, or now");
+  error =
+      complain(text, "is not a point in time: write it like 2025-11-22T08:00:00Z, as milliseconds since 1970, or now");
   int64_t ms = 0;
   if (text == "now") {
     ms = now_ms;

@@ -10,8 +10,8 @@ namespace marquee::gen {
 
 /// So many events in so long, kept as the fraction that was written, so that no rounding adds up over a day.
 struct Rate {
-  uint64_t events = 0;   ///< events each `per_ms`; 0 means: as fast as it goes (`max`)
-  int64_t per_ms = 1000; ///< 1'000, 60'000 or 3'600'000
+  uint64_t events = 0;    ///< events each `per_ms`; 0 means: as fast as it goes (`max`)
+  int64_t per_ms = 1000;  ///< 1'000, 60'000 or 3'600'000
 
   bool is_max() const { return events == 0; }
   static constexpr Rate max() { return {0, 1000}; }

@@ -10,35 +10,35 @@ namespace {
 constexpr size_t kWords = 48;
 using Words = std::array<std::string_view, kWords>;
 
-constexpr Words kAdjectives{"Silent",  "Crimson", "Golden",  "Broken",    "Hidden",   "Last",    "Electric", "Frozen",
-                            "Distant", "Burning", "Velvet",  "Hollow",    "Restless", "Paper",   "Midnight", "Savage",
-                            "Quiet",   "Neon",    "Wild",    "Forgotten", "Iron",     "Scarlet", "Endless",  "Lucky",
-                            "Stolen",  "Silver",  "Bitter",  "Lonely",    "Sacred",   "Crooked", "Gentle",   "Stormy",
-                            "Second",  "Amber",   "Fearless", "Secret",   "Emerald",  "Tender",  "Rising",   "Faded",
-                            "Bright",  "Sunken",  "Reckless", "Northern", "Perfect",  "Painted", "Hungry",   "Infinite"};
-constexpr Words kNouns{"River",   "Kingdom", "Garden",  "Empire",   "Harvest", "Lighthouse", "Shadow",  "Orchard",
-                       "Horizon", "Mirror",  "Bridge",  "Canyon",   "Letter",  "Station",    "Voyage",  "Winter",
-                       "Island",  "Signal",  "Promise", "Tide",     "Compass", "Archive",    "Ransom",  "Meadow",
-                       "Circus",  "Verdict", "Machine", "Serenade", "Frontier", "Café",      "Oath",    "Eclipse",
-                       "Library", "Runway",  "Fortune", "Covenant", "Balcony", "Storm",      "Recipe",  "Detour",
-                       "Cathedral", "Gambit", "Lantern", "Motel",   "Refuge",  "Season",     "Theorem", "Avalanche"};
-constexpr Words kPlaces{"Lisbon",   "Oslo",     "Kyoto",    "Havana",  "Nairobi",   "Austin",  "Mumbai",    "Zürich",
-                        "Dublin",   "Seoul",    "Lagos",    "Prague",  "São Paulo", "Cairo",   "Toronto",   "Naples",
-                        "Helsinki", "Santiago", "Chicago",  "Vienna",  "Accra",     "Madrid",  "Brooklyn",  "Jakarta",
-                        "Warsaw",   "Bogotá",   "Sydney",   "Glasgow", "Marseille", "Manila",  "Denver",    "Athens",
-                        "Tbilisi",  "Montréal", "Hamburg",  "Lima",    "Auckland",  "Reykjavík", "Memphis", "Porto",
-                        "Tallinn",  "Hanoi",    "Córdoba",  "Bergen",  "Dakar",     "Seattle", "Ghent",     "Valencia"};
-constexpr Words kNames{"Ada",    "Milo",   "Juniper", "Otis",  "Priya",  "Hugo",   "Freya", "Mateo",  "Zadie", "Theo",
-                       "Nadia",  "Casper", "Imani",   "Felix", "Rosa",   "Arlo",   "Yuki",  "Bruno",  "Sana",  "Ezra",
-                       "Lucía",  "Kofi",   "Ingrid",  "Rafa",  "Maeve",  "Desmond", "Noor", "Viktor", "Pippa", "Amara",
-                       "Jonas",  "Coco",   "Malik",   "Greta", "Santi",  "Wren",   "Dmitri", "Lola",  "Kenji", "Astrid",
-                       "Tariq",  "Bea",    "Nico",    "Zora",  "Emil",   "Farah",  "Gus",   "Odette"};
-constexpr Words kClubs{"Rovers",   "Wanderers", "Falcons",  "Mariners", "Athletic", "Comets",   "Foxes",    "Dynamo",
-                       "Harriers", "Pilots",    "Lions",    "Sparta",   "Tigers",   "Raiders",  "Orient",   "Bulls",
-                       "Thunder",  "Gulls",     "Rangers",  "Badgers",  "Titans",   "Herons",   "Pirates",  "Union",
-                       "Vikings",  "Corsairs",  "Hornets",  "Royals",   "Stallions", "Owls",    "Blazers",  "Wolves",
-                       "Knights",  "Otters",    "Sabres",   "Giants",   "Ravens",   "Cyclones", "Panthers", "Monarchs",
-                       "Swifts",   "Lynx",      "Bisons",   "Meteors",  "Pumas",    "Kestrels", "Express",  "Victory"};
+constexpr Words kAdjectives{
+    "Silent", "Crimson", "Golden",   "Broken",   "Hidden",   "Last",    "Electric", "Frozen",  "Distant", "Burning",
+    "Velvet", "Hollow",  "Restless", "Paper",    "Midnight", "Savage",  "Quiet",    "Neon",    "Wild",    "Forgotten",
+    "Iron",   "Scarlet", "Endless",  "Lucky",    "Stolen",   "Silver",  "Bitter",   "Lonely",  "Sacred",  "Crooked",
+    "Gentle", "Stormy",  "Second",   "Amber",    "Fearless", "Secret",  "Emerald",  "Tender",  "Rising",  "Faded",
+    "Bright", "Sunken",  "Reckless", "Northern", "Perfect",  "Painted", "Hungry",   "Infinite"};
+constexpr Words kNouns{"River",     "Kingdom", "Garden",  "Empire",   "Harvest",  "Lighthouse", "Shadow",  "Orchard",
+                       "Horizon",   "Mirror",  "Bridge",  "Canyon",   "Letter",   "Station",    "Voyage",  "Winter",
+                       "Island",    "Signal",  "Promise", "Tide",     "Compass",  "Archive",    "Ransom",  "Meadow",
+                       "Circus",    "Verdict", "Machine", "Serenade", "Frontier", "Café",       "Oath",    "Eclipse",
+                       "Library",   "Runway",  "Fortune", "Covenant", "Balcony",  "Storm",      "Recipe",  "Detour",
+                       "Cathedral", "Gambit",  "Lantern", "Motel",    "Refuge",   "Season",     "Theorem", "Avalanche"};
+constexpr Words kPlaces{"Lisbon",   "Oslo",     "Kyoto",   "Havana",  "Nairobi",   "Austin",    "Mumbai",   "Zürich",
+                        "Dublin",   "Seoul",    "Lagos",   "Prague",  "São Paulo", "Cairo",     "Toronto",  "Naples",
+                        "Helsinki", "Santiago", "Chicago", "Vienna",  "Accra",     "Madrid",    "Brooklyn", "Jakarta",
+                        "Warsaw",   "Bogotá",   "Sydney",  "Glasgow", "Marseille", "Manila",    "Denver",   "Athens",
+                        "Tbilisi",  "Montréal", "Hamburg", "Lima",    "Auckland",  "Reykjavík", "Memphis",  "Porto",
+                        "Tallinn",  "Hanoi",    "Córdoba", "Bergen",  "Dakar",     "Seattle",   "Ghent",    "Valencia"};
+constexpr Words kNames{"Ada",   "Milo",   "Juniper", "Otis",  "Priya", "Hugo",    "Freya",  "Mateo",  "Zadie", "Theo",
+                       "Nadia", "Casper", "Imani",   "Felix", "Rosa",  "Arlo",    "Yuki",   "Bruno",  "Sana",  "Ezra",
+                       "Lucía", "Kofi",   "Ingrid",  "Rafa",  "Maeve", "Desmond", "Noor",   "Viktor", "Pippa", "Amara",
+                       "Jonas", "Coco",   "Malik",   "Greta", "Santi", "Wren",    "Dmitri", "Lola",   "Kenji", "Astrid",
+                       "Tariq", "Bea",    "Nico",    "Zora",  "Emil",  "Farah",   "Gus",    "Odette"};
+constexpr Words kClubs{"Rovers",   "Wanderers", "Falcons", "Mariners", "Athletic",  "Comets",   "Foxes",    "Dynamo",
+                       "Harriers", "Pilots",    "Lions",   "Sparta",   "Tigers",    "Raiders",  "Orient",   "Bulls",
+                       "Thunder",  "Gulls",     "Rangers", "Badgers",  "Titans",    "Herons",   "Pirates",  "Union",
+                       "Vikings",  "Corsairs",  "Hornets", "Royals",   "Stallions", "Owls",     "Blazers",  "Wolves",
+                       "Knights",  "Otters",    "Sabres",  "Giants",   "Ravens",    "Cyclones", "Panthers", "Monarchs",
+                       "Swifts",   "Lynx",      "Bisons",  "Meteors",  "Pumas",     "Kestrels", "Express",  "Victory"};
 
 // '%' and a letter stand for a word: A adjective, N noun, P place, M name, K club. The first of a template is drawn by
 // one number, the second by another, so that a template names kWords * kWords titles.
@@ -56,11 +56,16 @@ constexpr std::array<std::array<std::string_view, kTemplates>, kCategoryCount> k
 
 std::string_view word(char list, size_t index) {
   switch (list) {
-    case 'A': return kAdjectives[index];
-    case 'N': return kNouns[index];
-    case 'P': return kPlaces[index];
-    case 'M': return kNames[index];
-    default: return kClubs[index];
+    case 'A':
+      return kAdjectives[index];
+    case 'N':
+      return kNouns[index];
+    case 'P':
+      return kPlaces[index];
+    case 'M':
+      return kNames[index];
+    default:
+      return kClubs[index];
   }
 }
 

@@ -11,17 +11,22 @@ namespace {
 constexpr int64_t kDayMs = 86'400'000;
 // A viral title is for browsers: only short sessions turn to it, so that it fades almost as fast as it rose.
 constexpr int64_t kViralBeatsMax = 10;
-constexpr int64_t kViralPeak = 320;  // of 1024 such sessions, for each of the two or three titles that are viral at once
+constexpr int64_t kViralPeak =
+    320;  // of 1024 such sessions, for each of the two or three titles that are viral at once
 
 // Session lengths in beats: many look and leave, some stay for an episode, a few for a film.
-constexpr std::array<uint8_t, 64> kSessionBeats{2, 2, 2,  2,  2,  3,  3,  3,  3,  3,  3,  4,  4,  4,  4,  4,
-                                                4, 4, 5,  5,  5,  5,  5,  6,  6,  6,  6,  7,  7,  7,  8,  8,
-                                                8, 8, 9,  9,  10, 10, 11, 11, 12, 12, 13, 14, 15, 16, 17, 18,
+constexpr std::array<uint8_t, 64> kSessionBeats{2,  2,  2,  2,  2,  3,  3,  3,  3,  3,  3,  4,  4,  4,  4,  4,
+                                                4,  4,  5,  5,  5,  5,  5,  6,  6,  6,  6,  7,  7,  7,  8,  8,
+                                                8,  8,  9,  9,  10, 10, 11, 11, 12, 12, 13, 14, 15, 16, 17, 18,
                                                 19, 20, 22, 24, 26, 28, 30, 34, 38, 42, 48, 56, 66, 78, 92, 110};
 
-uint64_t key(uint64_t seed, uint64_t purpose) { return mix64(mix64(seed) + purpose * 0xd1342543de82ef95ULL); }
+uint64_t key(uint64_t seed, uint64_t purpose) {
+  return mix64(mix64(seed) + purpose * 0xd1342543de82ef95ULL);
+}
 
-uint64_t of_2_32(double share) { return static_cast<uint64_t>(share * 4294967296.0); }
+uint64_t of_2_32(double share) {
+  return static_cast<uint64_t>(share * 4294967296.0);
+}
 
 // Of 1024: how much of the browsing a title draws `age_ms` after it began to go viral.
 int64_t viral_pull(int64_t age_ms) {
@@ -34,7 +39,9 @@ int64_t viral_pull(int64_t age_ms) {
 
 }  // namespace
 
-uint64_t watching_at_once(const Rate& density) { return density.events_in(kBeatMs); }
+uint64_t watching_at_once(const Rate& density) {
+  return density.events_in(kBeatMs);
+}
 
 Workload::Workload(const GenOptions& options, const Resolved& resolved, const Catalogue& catalogue)
     : seat_key_(key(options.seed, 1)),

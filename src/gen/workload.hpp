@@ -37,14 +37,14 @@ enum class Fate : uint8_t { kGood, kFarBehind, kBad };
 
 /// One event, not yet text. A value; views are of static text.
 struct Event {
-  uint64_t index;         ///< from 0, in the order of sending
-  uint64_t id_high;       ///< event id: a UUID (version 4 in form), 128 bits
+  uint64_t index;    ///< from 0, in the order of sending
+  uint64_t id_high;  ///< event id: a UUID (version 4 in form), 128 bits
   uint64_t id_low;
-  uint64_t session;       ///< session id
-  uint64_t chance;        ///< random bits for whoever spoils the record
-  int64_t send_ms;        ///< when the stream sends it, in event time
-  int64_t event_ms;       ///< when it happened: at most send_ms
-  uint32_t watch_ms;      ///< watched since the session's last event; 0 for a start
+  uint64_t session;   ///< session id
+  uint64_t chance;    ///< random bits for whoever spoils the record
+  int64_t send_ms;    ///< when the stream sends it, in event time
+  int64_t event_ms;   ///< when it happened: at most send_ms
+  uint32_t watch_ms;  ///< watched since the session's last event; 0 for a start
   uint32_t title;
   uint32_t viewer;
   Action action;
@@ -70,9 +70,9 @@ class Workload {
 
  private:
   struct Session {
-    uint64_t word;     // random bits of this session
-    int64_t beat;      // of the event within it
-    int64_t beats;     // in all
+    uint64_t word;  // random bits of this session
+    int64_t beat;   // of the event within it
+    int64_t beats;  // in all
   };
 
   Session session_at(uint64_t seat, uint64_t beat) const;

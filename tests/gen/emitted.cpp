@@ -16,9 +16,7 @@ class Scanner {
  public:
   explicit Scanner(std::string_view text) : text_(text) {}
 
-  bool document(Json& out) {
-    return value(out, 0) && (space(), at_ == text_.size());
-  }
+  bool document(Json& out) { return value(out, 0) && (space(), at_ == text_.size()); }
 
  private:
   void space() {
@@ -40,13 +38,24 @@ class Scanner {
     space();
     if (at_ >= text_.size() || depth > 64) return false;
     switch (text_[at_]) {
-      case '{': return object(out, depth);
-      case '[': return array(out, depth);
-      case '"': out.kind = Json::Kind::kString; return string(out.text);
-      case 't': out.kind = Json::Kind::kBool; out.truth = true; return word("true");
-      case 'f': out.kind = Json::Kind::kBool; return word("false");
-      case 'n': return word("null");
-      default: return number(out);
+      case '{':
+        return object(out, depth);
+      case '[':
+        return array(out, depth);
+      case '"':
+        out.kind = Json::Kind::kString;
+        return string(out.text);
+      case 't':
+        out.kind = Json::Kind::kBool;
+        out.truth = true;
+        return word("true");
+      case 'f':
+        out.kind = Json::Kind::kBool;
+        return word("false");
+      case 'n':
+        return word("null");
+      default:
+        return number(out);
     }
   }
 
@@ -129,7 +138,7 @@ std::optional<Valid> valid_event(std::string_view record) {
   if (time.kind != Json::Kind::kInteger || time.integer < 0 || time.integer > kTimeMaxMs) return std::nullopt;
   if (time.integer >= kYear2200Ms) return std::nullopt;
   if (watch.kind != Json::Kind::kInteger || watch.integer < 0 || watch.integer > 86'400'000) return std::nullopt;
-  Valid out{item.text, (*json)["category"].text, (*json)["user_id"].text, {}, (*json)["action"].text, time.integer,
+  Valid out{item.text,    (*json)["category"].text, (*json)["user_id"].text, {}, (*json)["action"].text, time.integer,
             watch.integer};
   if (json->has("session_id")) out.session = (*json)["session_id"].text;
   return out;

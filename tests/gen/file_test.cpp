@@ -87,7 +87,8 @@ TEST(FileOutput, AStopEndsAnEndlessStreamAtAWholeRecord) {
   EXPECT_EQ(text.back(), '\n');
   EXPECT_EQ(lines_of(text).size(), generator.counters().sent);
   EXPECT_EQ(text.size(), generator.counters().bytes);
-  EXPECT_EQ(static_cast<uint64_t>((*gen_test::parse_json(ledger.read()))["records"].integer), generator.counters().sent);
+  EXPECT_EQ(static_cast<uint64_t>((*gen_test::parse_json(ledger.read()))["records"].integer),
+            generator.counters().sent);
 }
 
 TEST(FileOutput, AStopEndsASlowStreamWhileItWaits) {

@@ -60,8 +60,10 @@ class Broker {
   std::vector<Message> read(const std::string& topic, int32_t partition) const {
     std::array<char, 256> error{};
     rd_kafka_conf_t* conf = quiet();
-    for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
-             {"bootstrap.servers", address()}, {"group.id", "test"}, {"enable.partition.eof", "true"}, {"fetch.wait.max.ms", "10"}}) {
+    for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{{"bootstrap.servers", address()},
+                                                                                      {"group.id", "test"},
+                                                                                      {"enable.partition.eof", "true"},
+                                                                                      {"fetch.wait.max.ms", "10"}}) {
       EXPECT_EQ(rd_kafka_conf_set(conf, name.c_str(), value.c_str(), error.data(), error.size()), RD_KAFKA_CONF_OK);
     }
     rd_kafka_t* consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error.data(), error.size());

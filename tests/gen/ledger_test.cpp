@@ -95,8 +95,8 @@ TEST(Ledger, EveryMinuteAndCategoryReconcilesWithTheBytes) {
   EXPECT_EQ(told, cells);
 }
 
-// What README.md promises: the cells less `behind` of at least disorder + lateness seconds are what a job with panes of a
-// minute counts.
+// What README.md promises: the cells less `behind` of at least disorder + lateness seconds are what a job with panes of
+// a minute counts.
 TEST(Ledger, WhatALatenessLeavesOutCanBeToldFromIt) {
   const Sent run = run_with_ledger(rough_stream());
   std::vector<gen_test::Valid> events;
@@ -151,8 +151,8 @@ TEST(Ledger, CountsHowFarBehindAgainstTheRecordsOwnPartition) {
   ledger.add(note(600'000, 0, Fate::kGood));
   ledger.add(note(100'500, 1, Fate::kFarBehind));  // the first of its partition: behind nothing
   ledger.add(note(100'500, 0, Fate::kFarBehind));
-  ledger.add(note(9'999'999, 0, Fate::kBad));      // moves nothing
-  ledger.add(note(540'000, 0, Fate::kGood));       // its minute ends where the partition is: 0 s behind
+  ledger.add(note(9'999'999, 0, Fate::kBad));  // moves nothing
+  ledger.add(note(540'000, 0, Fate::kGood));   // its minute ends where the partition is: 0 s behind
   const auto json = parse_json(ledger.json({1, 0, false}));
   ASSERT_TRUE(json);
   EXPECT_FALSE((*json)["complete"].truth);

@@ -75,8 +75,9 @@ TEST(Time, ReadsDatesMillisecondsAndNow) {
   EXPECT_EQ(parse_time_ms("1763798400000", 5, error), kDefaultStartMs);
   EXPECT_EQ(parse_time_ms("now", 5, error), 5);
   EXPECT_EQ(error, "");
-  for (const auto* text : {"", "2025-02-29", "2025-13-01", "2025-11-22T25:00Z", "yesterday", "-1", "2025-11-22T08:00:00+01:00",
-                           "2025-11-22T", "2025-11-22T08:00:00.1234Z", "99999999999999999"}) {
+  for (const auto* text :
+       {"", "2025-02-29", "2025-13-01", "2025-11-22T25:00Z", "yesterday", "-1", "2025-11-22T08:00:00+01:00",
+        "2025-11-22T", "2025-11-22T08:00:00.1234Z", "99999999999999999"}) {
     EXPECT_FALSE(parse_time_ms(text, 0, error)) << text;
     EXPECT_NE(error, "");
   }

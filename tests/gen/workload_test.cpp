@@ -184,17 +184,24 @@ TEST(Stream, TheFirstEventOfSeedSevenIsKnown) {
   GenOptions options;
   options.seed = 7;
   options.count = 1;
-  EXPECT_EQ(generate(options), "{\"event_id\":\"0db514fd-d4f9-43b3-a95b-46e0517d0cc4\",\"action\":\"heartbeat\",\"user_id\":\"u-0018312\",\"content_id\":\"m-000538\",\"title\":\"Forgotten Runway\",\"category\":\"movie\",\"country\":\"ZA\",\"device\":\"mobile\",\"age_band\":\"35-44\",\"session_id\":\"15e0d6015bd8ab3d\",\"event_time\":1763798399940,\"watch_ms\":15124}\n");
+  EXPECT_EQ(generate(options),
+            "{\"event_id\":\"0db514fd-d4f9-43b3-a95b-46e0517d0cc4\",\"action\":\"heartbeat\",\"user_id\":\"u-0018312\","
+            "\"content_id\":\"m-000538\",\"title\":\"Forgotten "
+            "Runway\",\"category\":\"movie\",\"country\":\"ZA\",\"device\":\"mobile\",\"age_band\":\"35-44\",\"session_"
+            "id\":\"15e0d6015bd8ab3d\",\"event_time\":1763798399940,\"watch_ms\":15124}\n");
   options.profile = Profile::kSmall;
-  EXPECT_EQ(generate(options), "{\"event_id\":\"0db514fd-d4f9-43b3-a95b-46e0517d0cc4\",\"action\":\"heartbeat\",\"user_id\":\"u-0018312\",\"content_id\":\"m-000538\",\"category\":\"movie\",\"country\":\"ZA\",\"event_time\":1763798399940,\"watch_ms\":15124}\n");
+  EXPECT_EQ(generate(options),
+            "{\"event_id\":\"0db514fd-d4f9-43b3-a95b-46e0517d0cc4\",\"action\":\"heartbeat\",\"user_id\":\"u-0018312\","
+            "\"content_id\":\"m-000538\",\"category\":\"movie\",\"country\":\"ZA\",\"event_time\":1763798399940,"
+            "\"watch_ms\":15124}\n");
 }
 
 TEST(Stream, FieldsStandInTheirOrder) {
   GenOptions options;
   options.count = 1'000;
   options.bad_share = 0;
-  const std::vector<std::string> full{"event_id", "action",   "user_id",    "content_id", "title", "category", "country",
-                                      "device",   "age_band", "session_id", "event_time", "watch_ms"};
+  const std::vector<std::string> full{"event_id", "action", "user_id",  "content_id", "title",      "category",
+                                      "country",  "device", "age_band", "session_id", "event_time", "watch_ms"};
   const std::vector<std::string> small{"event_id", "action",  "user_id",    "content_id",
                                        "category", "country", "event_time", "watch_ms"};
   for (const auto profile : {Profile::kFull, Profile::kSmall}) {
@@ -237,7 +244,8 @@ TEST(Stream, EveryBadKindIsInvalidAndComesAsOftenAsTheOthers) {
   }
   const Stream stream(options);
   std::array<uint64_t, kBadKinds.size()> seen{};
-  for (uint64_t i = 0; i < 42'000; ++i) ++seen[static_cast<size_t>(bad_kind(stream.workload->event_at(i), kBadKindsFile))];
+  for (uint64_t i = 0; i < 42'000; ++i)
+    ++seen[static_cast<size_t>(bad_kind(stream.workload->event_at(i), kBadKindsFile))];
   for (size_t kind = 0; kind < seen.size(); ++kind) {
     EXPECT_NEAR(static_cast<double>(seen[kind]), kind < kBadKindsFile ? 2'000 : 0, 250) << kBadKinds[kind];
   }
