@@ -77,8 +77,8 @@ Status KafkaSource::make_client(std::size_t lanes) {
                 {"enable.auto.offset.store", "false"},
                 {"enable.partition.eof", "true"},
                 {"auto.offset.reset", "error"},
-                {"auto.commit.enable", "false"},
                 {"statistics.interval.ms", "1000"}};
+  spec.reserved = {"auto.commit.enable"};  // nothing commits by itself: no partition starts at its stored offset
   spec.preferred = {{"client.id", "marquee"},
                     // At the default of 100,000 messages a consumer slower than the fetcher backs off a second at a time.
                     {"queued.min.messages", "2000000"},
@@ -205,32 +205,27 @@ std::size_t KafkaSource::topic_of(const PartitionState& state) const {
 }
 
 Status KafkaSource::check_group() {
-  rd_kafka_t* rk = client_->handle();
-  const std::unique_ptr<rd_kafka_AdminOptions_t, void (*)(rd_kafka_AdminOptions_t*)> options(
-      rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS), &rd_kafka_AdminOptions_destroy);
-  char text[256];
-  rd_kafka_AdminOptions_set_request_timeout(options.get(), kAnswerMs, text, sizeof text);
-  const KafkaQueue queue(rd_kafka_queue_new(rk));
-  const char* group = config_.group.c_str();
-  rd_kafka_DescribeConsumerGroups(rk, &group, 1, options.get(), queue.get());
-  const std::unique_ptr<rd_kafka_event_t, void (*)(rd_kafka_event_t*)> event(
-      rd_kafka_queue_poll(queue.get(), 2 * kAnswerMs), &rd_kafka_event_destroy);
-  if (!event || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    log_.debug("group " + config_.group + " could not be described; a commit would notice a member of it too");
+  // Not rd_kafka_DescribeConsumerGroups: in 2.0.2 its failure can deadlock the library's main thread, and in later ones
+  // trip an assertion (librdkafka issue 4605).
+  const rd_kafka_group_list* raw_list = nullptr;
+  const rd_kafka_resp_err_t error =
+      rd_kafka_list_groups(client_->handle(), config_.group.c_str(), &raw_list, 2 * kAnswerMs);
+  const std::unique_ptr<const rd_kafka_group_list, void (*)(const rd_kafka_group_list*)> list(
+      raw_list, &rd_kafka_group_list_destroy);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR || !list) {
+    log_.debug("group " + config_.group + " could not be described (" + rd_kafka_err2str(error) +
+               "); a commit would notice a member of it too");
     return {};
   }
-  size_t count = 0;
-  const rd_kafka_ConsumerGroupDescription_t** groups = rd_kafka_DescribeConsumerGroups_result_groups(
-      rd_kafka_event_DescribeConsumerGroups_result(event.get()), &count);
-  if (count != 1 || rd_kafka_ConsumerGroupDescription_error(groups[0]) != nullptr) return {};
-  const size_t members = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
-  if (members == 0) return {};
-  const char* client =
-      rd_kafka_MemberDescription_client_id(rd_kafka_ConsumerGroupDescription_member(groups[0], 0));
-  return Status(Code::kConfig, "group " + config_.group + " on Kafka at " + config_.brokers + " has " +
-                                   std::to_string(members) + " subscribed member(s) (" +
-                                   (client == nullptr ? "?" : client) +
-                                   "), which would commit over us: stop them, or set another source.group");
+  for (int i = 0; i < list->group_cnt; ++i) {
+    const rd_kafka_group_info& group = list->groups[i];
+    if (config_.group != group.group || group.err != RD_KAFKA_RESP_ERR_NO_ERROR || group.member_cnt == 0) continue;
+    return Status(Code::kConfig, "group " + config_.group + " on Kafka at " + config_.brokers + " has " +
+                                     std::to_string(group.member_cnt) + " subscribed member(s) (" +
+                                     group.members[0].client_id + " on " + group.members[0].client_host +
+                                     "), which would commit over us: stop them, or set another source.group");
+  }
+  return {};
 }
 
 KafkaPartitions KafkaSource::committed(Waiting& waiting) {

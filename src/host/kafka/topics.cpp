@@ -54,8 +54,13 @@ Presence presence(const rd_kafka_metadata_t& metadata, const std::string& name) 
   return Presence::kMissing;
 }
 
+// The embedded broker never names a controller, and without one librdkafka waits for a request's whole timeout. Metadata
+// has come before, so it is known by now.
+bool can_administer(rd_kafka_t* rk) { return rd_kafka_controllerid(rk, 0) >= 0; }
+
 // Empty when the broker has created the topic (or somebody else has); else why not.
 std::string create_topic(rd_kafka_t* rk, const TopicWish& wish) {
+  if (!can_administer(rk)) return "the cluster names no controller";
   std::array<char, 256> text{};
   const std::unique_ptr<rd_kafka_NewTopic_t, void (*)(rd_kafka_NewTopic_t*)> topic(
       rd_kafka_NewTopic_new(wish.name.c_str(), wish.partitions, -1, text.data(), text.size()),
@@ -162,7 +167,9 @@ Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vecto
   }
   waiting.over();
   std::vector<std::size_t> limits;
-  for (const TopicWish& wish : wishes) limits.push_back(message_bytes_max(rk, wish.name, log));
+  for (const TopicWish& wish : wishes) {
+    limits.push_back(can_administer(rk) ? message_bytes_max(rk, wish.name, log) : kTopicMessageBytesDefault);
+  }
   return limits;
 }
 
