@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <initializer_list>
 #include <sstream>
 
 namespace marquee {
@@ -78,12 +79,12 @@ TEST(Render, OneBoardToTheLetter) {
 }
 
 TEST(Render, NeverExceedsItsSizeAndColorChangesNoText) {
-  for (const std::size_t boards : {0, 1, 2, 3, 5, 8, 40}) {
-    for (const std::size_t rows : {0, 1, 3, 10, 100}) {
+  for (const std::size_t boards : std::initializer_list<std::size_t>{0, 1, 2, 3, 5, 8, 40}) {
+    for (const std::size_t rows : std::initializer_list<std::size_t>{0, 1, 3, 10, 100}) {
       Frame frame = sample_frame(boards, rows);
       if (boards > 1) frame.boards[1].rows.clear();
-      for (const std::size_t width : {1, 2, 20, 35, 36, 79, 80, 120, 400}) {
-        for (const std::size_t height : {0, 1, 3, 5, 10, 17, 18, 24, 50}) {
+      for (const std::size_t width : std::initializer_list<std::size_t>{1, 2, 20, 35, 36, 79, 80, 120, 400}) {
+        for (const std::size_t height : std::initializer_list<std::size_t>{0, 1, 3, 5, 10, 17, 18, 24, 50}) {
           const std::string plain = render(frame, width, height, false);
           const std::vector<std::string> lines = lines_of(plain);
           EXPECT_LE(lines.size(), height);

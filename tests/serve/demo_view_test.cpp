@@ -46,7 +46,8 @@ class DemoViewTest : public ::testing::Test {
   }
   std::vector<std::string> movements(DemoView& view) {
     std::vector<std::string> out;
-    for (const FrameRow& row : view.frame(now, 0).boards.at(0).rows) {
+    const Frame frame = view.frame(now, 0);
+    for (const FrameRow& row : frame.boards.at(0).rows) {
       const char* const kinds[] = {"", "=", "new", "up", "down"};
       out.push_back(kinds[static_cast<std::size_t>(row.movement.kind)]);
       if (row.movement.places > 0) out.back() += std::to_string(row.movement.places);

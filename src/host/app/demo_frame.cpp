@@ -59,14 +59,16 @@ constexpr Range kCombining[] = {{0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x0
                                 {0x064B, 0x065F}, {0x0E31, 0x0E31}, {0x0E34, 0x0E3A}, {0x0E47, 0x0E4E},
                                 {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x200B, 0x200D}, {0x20D0, 0x20FF},
                                 {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}, {0xE0100, 0xE01EF}};
-// Controls, line separators, and marks that change the direction of what follows.
-constexpr Range kHarmful[] = {{0x00, 0x1F},     {0x7F, 0x9F},     {0x061C, 0x061C}, {0x200E, 0x200F},
-                              {0x2028, 0x202E}, {0x2066, 0x2069}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}};
+// Line separators and marks that change the direction of what follows; the controls are in is_harmful().
+constexpr Range kHarmful[] = {{0x061C, 0x061C}, {0x200E, 0x200F}, {0x2028, 0x202E},
+                              {0x2066, 0x2069}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}};
 
 template <std::size_t N>
 bool in(const Range (&ranges)[N], char32_t c) {
   return std::any_of(std::begin(ranges), std::end(ranges), [c](const Range& r) { return c >= r.first && c <= r.last; });
 }
+
+bool is_harmful(char32_t c) { return c < 0x300 ? c < 0x20 || (c >= 0x7F && c < 0xA0) : in(kHarmful, c); }
 
 std::size_t width_of(char32_t c) { return c < 0x300 ? 1 : in(kCombining, c) ? 0 : in(kWide, c) ? 2 : 1; }
 
@@ -336,7 +338,7 @@ std::string fitted(std::string_view text, std::size_t columns_max) {
   std::size_t cut = 0;          // bytes of `out` that leave a column for the ellipsis
   while (!text.empty()) {
     const CodePoint c = decode(text);
-    const bool replaced = c.bytes == 0 || in(kHarmful, c.value);
+    const bool replaced = c.bytes == 0 || is_harmful(c.value);
     const std::size_t width = replaced ? 1 : width_of(c.value);
     if (columns + width > columns_max) {
       if (columns_max == 0) return {};

@@ -55,7 +55,7 @@ struct Frame {
 // Lines joined by '\n', at most `height` of them, none wider than `width` columns, without trailing blanks; shorter than
 // `height` where there is less to show. With `color`, SGR sequences, each line ending in the plain state. Boards stand
 // side by side, as many as fit; rows, then boards, are left out where the height does not suffice, and the last line of
-// the boards says how many. Costs some 10 us.
+// the boards says how many. Costs some 100 us.
 std::string render(const Frame& frame, std::size_t width, std::size_t height, bool color);
 
 // The same figures as one line, and a board as lines, for output that is no terminal. All rows up to `rows`.
