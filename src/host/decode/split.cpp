@@ -19,6 +19,7 @@ class Splitter {
   void split(std::uint32_t message, Framing framing) {
     message_ = message;
     const std::string_view value = batch_.bytes(batch_.messages[message]);
+    if (framing == Framing::kLines && !value.empty() && value.front() == '{') return add(value, Record::kOnly);
     const std::string_view body = trim_space(value);
     if (body.empty()) {
       if (framing == Framing::kMessages) add(value, Record::kOnly);  // empty: the decoder says so
