@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "decode/json_text.hpp"
+#include "decode/text_pool.hpp"
 
 namespace marquee::decoding {
 
@@ -21,7 +22,7 @@ constexpr std::uint64_t eight_digits(std::uint64_t word) {
           (((word >> 16) & 0x000000ff000000ff) * 0x0000271000000001)) >> 32;
 }
 
-// The value of 1 to 18 digits. Never reads beyond them: words overlap instead.
+// The value of 1 to 18 digits, behind which kTextSlack bytes can be read (a token in an arena). No loop up to 16 digits.
 inline std::int64_t parse_digits(std::string_view digits) {
   const char* const p = digits.data();
   const std::size_t n = digits.size();
@@ -34,14 +35,9 @@ inline std::int64_t parse_digits(std::string_view digits) {
   const auto first_digits = [](std::uint64_t word, std::size_t count) {
     return static_cast<std::int64_t>(eight_digits(word << (64 - 8 * count)));
   };
-  if (std::endian::native == std::endian::little && n >= 4 && n <= 16) {
-    if (n > 8) {
-      return first_digits(load8(p), n - 8) * 100'000'000 + static_cast<std::int64_t>(eight_digits(load8(p + n - 8)));
-    }
-    std::uint32_t head, tail;
-    std::memcpy(&head, p, 4);
-    std::memcpy(&tail, p + n - 4, 4);
-    return first_digits((head | std::uint64_t{tail} << 8 * (n - 4)) & 0x0f0f0f0f0f0f0f0f, n);
+  if (std::endian::native == std::endian::little && n <= 16) {
+    if (n <= 8) return first_digits(load8(p), n);
+    return first_digits(load8(p), n - 8) * 100'000'000 + static_cast<std::int64_t>(eight_digits(load8(p + n - 8)));
   }
   std::int64_t value = 0;
   for (std::size_t i = 0; i < n; ++i) value = value * 10 + (p[i] - '0');
