@@ -84,6 +84,34 @@ TEST_F(SourceTest, EachPartitionIsReadInOrderOnOneLane) {
   EXPECT_EQ(seen.size(), 5u);
 }
 
+// What carry_over() leaves in a fresh batch are spans in an order of its own.
+TEST_F(SourceTest, BatchBegunWithSpansOfAnotherOrderKeepsOneSpanAPartition) {
+  const auto broker = start_broker({{"events", 2}});
+  for (int p = 0; p < 2; ++p) produce(broker->brokers(), "events", p, numbered(0, 10));
+  KafkaSource source(config(broker->brokers()), log, probe);
+  open(source);
+  const auto read_until = [&](Batch& batch, std::size_t messages) {
+    return eventually([&] {
+      const auto read = source.lane(0).read(batch, 1 << 20, std::chrono::milliseconds(50));
+      return !read.ok() || batch.messages.size() >= messages;
+    });
+  };
+  Batch first({});
+  ASSERT_TRUE(read_until(first, 20));
+  ASSERT_EQ(first.spans.size(), 2u);
+  Batch second({});
+  for (std::size_t i = 2; i-- > 0;) {
+    PartitionSpan span;
+    span.partition = first.spans[i].partition;
+    span.first = span.next = first.spans[i].next;
+    second.spans.push_back(span);
+  }
+  for (int p = 0; p < 2; ++p) produce(broker->brokers(), "events", p, numbered(10, 15));
+  ASSERT_TRUE(read_until(second, 10));
+  ASSERT_EQ(second.spans.size(), 2u);
+  for (const PartitionSpan& span : second.spans) EXPECT_EQ(raw(span.next), 15);
+}
+
 TEST_F(SourceTest, RestartGoesOnAtTheCommittedOffsetWithItsMetadata) {
   const auto broker = start_broker({{"events", 2}});
   for (int p = 0; p < 2; ++p) produce(broker->brokers(), "events", p, numbered(0, 100));

@@ -120,6 +120,12 @@ PartitionSpan& KafkaLane::span_of(Batch& batch, LanePartition& partition, std::i
   if (partition.span < batch.spans.size() && batch.spans[partition.span].partition == index) {
     return batch.spans[partition.span];
   }
+  // A batch that was begun by carry_over() has spans that this lane did not open: one a partition all the same.
+  for (std::uint32_t i = 0; i < batch.spans.size(); ++i) {
+    if (batch.spans[i].partition != index) continue;
+    partition.span = i;
+    return batch.spans[i];
+  }
   partition.span = static_cast<std::uint32_t>(batch.spans.size());
   PartitionSpan span;
   span.partition = index;
