@@ -275,6 +275,8 @@ TEST(Config, EveryWrongValueIsToldWithItsLine) {
       {"[event.dimensions]\ncategory = 'c'\n[[leaderboard]]\nname = 'x'\nby = ['categori']", "m.toml:5",
        "is not in event.dimensions; the nearest is \"category\""},
       {"[[leaderboard]]\nname = 'x'\nwindow = 'hopping 10d every 7001ms'", "m.toml:3", "panes of 1ms"},
+      {"[limits]\nopen_panes = 99\n[[leaderboard]]\nname = 'x'\nwindow = 'hopping 100m every 1m'", "m.toml:5",
+       "has 100 panes open, more than limits.open_panes = 99"},
       {"[event\nitem = 'x'", "m.toml:1", "not TOML"},
       {"[event]\nitem = 'x'\nitem = 'y'", "m.toml:3", "not TOML"},
   };

@@ -3,6 +3,8 @@
 //
 // Input: a byte that chooses job and framing, then the payload. With lines, each line of it is a message; some good
 // records go before it, so that there is something to have learnt.
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -60,7 +62,7 @@ struct Side {
 
 std::unique_ptr<Batch> make_batch(std::string_view payload, bool lines) {
   auto batch = std::make_unique<Batch>(
-      BatchShape{.events_max = 1024, .arena_bytes = payload.size() * 2 + 4096, .leaderboard_count = 1});
+      BatchShape{.events_max = 256, .arena_bytes = payload.size() + 1024, .leaderboard_count = 1});
   batch->keep_letters = true;
   const auto append = [&](std::string_view value) { MARQUEE_CHECK(batch->append(value, 0, Offset{0}, 1'763'000'000'000)); };
   for (int i = 0; i < 3; ++i) append(R"({"i":"m-123","t":1763000000,"w":12.5,"c":"a","g":{"x":"de","y":[1,"é"]},"n":null})");
@@ -83,9 +85,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0 || size > 1 << 16) return 0;
   const std::uint8_t choice = data[0];
   const std::string_view payload(reinterpret_cast<const char*>(data) + 1, size - 1);
-  const JobSpec job = make_job(choice);
   const bool lines = (choice & 32) == 0;
-  Side alone(job, {.scanner = false, .stream = false});
+  // One a job for good: record by record it remembers nothing.
+  static std::array<std::unique_ptr<JobSpec>, 256> jobs;
+  static std::array<std::unique_ptr<Side>, 256> alones;
+  if (!jobs[choice]) {
+    jobs[choice] = std::make_unique<JobSpec>(make_job(choice));
+    alones[choice] = std::make_unique<Side>(*jobs[choice], decoding::ReaderChoice{.scanner = false, .stream = false});
+  }
+  const JobSpec& job = *jobs[choice];
+  Side& alone = *alones[choice];
   // Scanner first, stream only, and both.
   for (const decoding::ReaderChoice readers : {decoding::ReaderChoice{true, false}, {false, true}, {true, true}}) {
     Side side(job, readers);

@@ -82,10 +82,12 @@ struct SinkTest : ::testing::Test {
     e.offsets = {{PartitionIndex{0}, Offset{next}, "epoch"}};
     return e;
   }
+  Acknowledged acknowledged;  // over all epochs of the test
+
   Status run(const Epoch& e) {
     if (Status s = sink->begin(e); !s.ok()) return s;
     if (Status s = sink->write(e); !s.ok()) return s;
-    return sink->commit(e);
+    return sink->commit(e, acknowledged);
   }
   std::int64_t committed() {
     KafkaSource other(source_config(), log, probe);
@@ -117,7 +119,7 @@ TEST_F(SinkTest, ResultsAreReadBackWithKeyValueAndHeaders) {
     // As Java's default partitioner places it.
     EXPECT_EQ(by_key[key]->partition, rd_kafka_msg_partitioner_murmur2(nullptr, key.data(), key.size(), 2, nullptr, nullptr));
   }
-  EXPECT_EQ(probe.results.load(), 50u);
+  EXPECT_EQ(acknowledged.results, 50u);
   EXPECT_EQ(committed(), 42);
 }
 
@@ -140,8 +142,8 @@ TEST_F(SinkTest, LettersGoToTheirTopicsWithWhatTheyCameWith) {
   ASSERT_EQ(late.size(), 1u);
   EXPECT_EQ(late[0].value, "{late}");
   EXPECT_EQ(late[0].header("__connect.errors.exception.class.name"), "late");
-  EXPECT_EQ(probe.letters_dead.load(), 1u);
-  EXPECT_EQ(probe.letters_late.load(), 1u);
+  EXPECT_EQ(acknowledged.letters_dead, 1u);
+  EXPECT_EQ(acknowledged.letters_late, 1u);
 }
 
 TEST_F(SinkTest, LetterLargerThanItsTopicTakesIsCut) {
@@ -174,13 +176,13 @@ TEST_F(SinkTest, BrokerAwayInTheMiddleOfACommitIsWaitedFor) {
   broker->take_down();
   ASSERT_TRUE(sink->begin(e).ok());
   ASSERT_TRUE(sink->write(e).ok());
-  auto done = std::async(std::launch::async, [&] { return sink->commit(e); });
+  auto done = std::async(std::launch::async, [&] { return sink->commit(e, acknowledged); });
   EXPECT_TRUE(eventually([&] { return log.has("not acknowledged yet"); })) << "after two seconds without it";
   broker->bring_up();
   const Status status = done.get();
   ASSERT_TRUE(status.ok()) << status.message();
   EXPECT_EQ(read_all(broker->brokers(), "popularity", 2).size(), 201u);
-  EXPECT_EQ(probe.results.load(), 201u);
+  EXPECT_EQ(acknowledged.results, 201u);
   EXPECT_EQ(committed(), 77);
 }
 
@@ -192,10 +194,10 @@ TEST_F(SinkTest, StopEndsTheWaitForAnAbsentBrokerInTime) {
   ASSERT_TRUE(sink->write(e).ok());
   stop = true;
   const auto since = std::chrono::steady_clock::now();
-  const Status status = sink->commit(e);
+  const Status status = sink->commit(e, acknowledged);
   EXPECT_EQ(status.code(), Code::kUnavailable);
   EXPECT_LT(std::chrono::steady_clock::now() - since, std::chrono::seconds(5));
-  EXPECT_EQ(probe.results.load(), 0u);
+  EXPECT_EQ(acknowledged.results, 0u);
 }
 
 TEST_F(SinkTest, ProduceErrorsThatPassAreRetried) {
@@ -206,7 +208,7 @@ TEST_F(SinkTest, ProduceErrorsThatPassAreRetried) {
   const Status status = run(e);
   ASSERT_TRUE(status.ok()) << status.message();
   EXPECT_GE(read_all(broker->brokers(), "popularity", 2).size(), 100u);
-  EXPECT_EQ(probe.results.load(), 100u);
+  EXPECT_EQ(acknowledged.results, 100u);
 }
 
 TEST_F(SinkTest, RefusedLetterIsTriedWithItsHeadersOnlyThenDropped) {
@@ -220,13 +222,13 @@ TEST_F(SinkTest, RefusedLetterIsTriedWithItsHeadersOnlyThenDropped) {
   ASSERT_EQ(dead.size(), 1u);
   EXPECT_EQ(dead[0].value, std::nullopt);
   EXPECT_EQ(dead[0].header("marquee.truncated"), "4");
-  EXPECT_EQ(probe.letters_dead.load(), 1u);
+  EXPECT_EQ(acknowledged.letters_dead, 1u);
 
   broker->fail_next(0, {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
   status = run(e);
   ASSERT_TRUE(status.ok()) << status.message();
   EXPECT_EQ(read_all(broker->brokers(), "dead", 1).size(), 1u);
-  EXPECT_EQ(probe.letters_dead.load(), 1u);
+  EXPECT_EQ(acknowledged.letters_dead, 1u);
   EXPECT_EQ(sink->letters_dropped(), 1u);
   EXPECT_TRUE(log.has("dropped"));
 }
@@ -237,7 +239,7 @@ TEST_F(SinkTest, RefusedResultIsAnErrorAndNothingIsCommitted) {
   const Status status = run(epoch(1, 9));
   EXPECT_EQ(status.code(), Code::kInternal);
   EXPECT_EQ(committed(), 0);
-  EXPECT_EQ(probe.results.load(), 0u);
+  EXPECT_EQ(acknowledged.results, 0u);
 }
 
 TEST_F(SinkTest, EpochAfterAFailedOneStartsClean) {
@@ -246,7 +248,7 @@ TEST_F(SinkTest, EpochAfterAFailedOneStartsClean) {
   ASSERT_FALSE(run(epoch(1, 9)).ok());
   const Status status = run(epoch(20, 12));
   ASSERT_TRUE(status.ok()) << status.message();
-  EXPECT_EQ(probe.results.load(), 20u);
+  EXPECT_EQ(acknowledged.results, 20u);
   EXPECT_EQ(committed(), 12);
 }
 

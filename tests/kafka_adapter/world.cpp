@@ -78,12 +78,21 @@ void produce(const std::string& brokers, const std::string& topic, int partition
     const std::size_t key_size = record.key ? record.key->size() : 0;
     const char* value = record.value ? record.value->data() : nullptr;
     const std::size_t value_size = record.value ? record.value->size() : 0;
-    const rd_kafka_resp_err_t error = rd_kafka_producev(
-        rk.get(), RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK),
-        RD_KAFKA_V_KEY(key, key_size), RD_KAFKA_V_VALUE(const_cast<char*>(value), value_size),
-        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
-    ASSERT_EQ(error, RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_vu_t fields[6] = {};
+    fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+    fields[0].u.cstr = topic.c_str();
+    fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+    fields[1].u.i32 = partition;
+    fields[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+    fields[2].u.i = RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK;
+    fields[3].vtype = RD_KAFKA_VTYPE_KEY;
+    fields[3].u.mem = {const_cast<char*>(key), key_size};
+    fields[4].vtype = RD_KAFKA_VTYPE_VALUE;
+    fields[4].u.mem = {const_cast<char*>(value), value_size};
+    fields[5].vtype = RD_KAFKA_VTYPE_HEADERS;
+    fields[5].u.headers = headers;
+    rd_kafka_error_t* error = rd_kafka_produceva(rk.get(), fields, 6);
+    ASSERT_EQ(error, nullptr) << rd_kafka_error_string(error);
   }
   ASSERT_EQ(rd_kafka_flush(rk.get(), 30'000), RD_KAFKA_RESP_ERR_NO_ERROR);
 }

@@ -187,7 +187,8 @@ class FakeSink final : public Sink {
     letters_written_ = epoch.letters;
     return write_status;
   }
-  Status commit(const Epoch& epoch) override {
+  Status commit(const Epoch& epoch, Acknowledged& acknowledged) override {
+    acknowledged.results = epoch.results.size();
     const std::lock_guard lock(mutex_);
     results_.insert(results_.end(), written_.begin(), written_.end());
     letters_.insert(letters_.end(), letters_written_.begin(), letters_written_.end());

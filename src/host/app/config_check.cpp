@@ -157,6 +157,13 @@ class Check {
       const WindowSpec& window = config_.leaderboards[i].window;
       const auto panes = static_cast<std::uint64_t>(window.size_ms / window.pane_ms());
       total += panes;
+      if (panes > static_cast<std::uint64_t>(kPanesPerWindowMax)) {
+        problems_.add(places_.of(board_key(i, "window")),
+                      "leaderboard.window has " + std::to_string(panes) + " panes of " + duration_text(window.pane_ms()) +
+                          " in one window; at most " + std::to_string(kPanesPerWindowMax) +
+                          " fit: make size and step multiples of something longer");
+        return;
+      }
       if (panes > worst_panes) {
         worst_panes = panes;
         worst = i;

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "app/verbs.hpp"
+#include "serve/metrics.hpp"
 
 namespace marquee {
 
@@ -11,6 +12,7 @@ void add_config(CLI::App& app, Action& action) {
   struct Options {
     ConfigOptions config;
     bool docs = false;
+    bool metrics_docs = false;
   };
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("config", "Print the effective configuration, secrets masked");
@@ -20,8 +22,13 @@ void add_config(CLI::App& app, Action& action) {
   marquee config --docs)");
   add_config_options(*verb, options->config, false);
   verb->add_flag("--docs", options->docs, "print every key with type, default and meaning, as a Markdown table");
+  verb->add_flag("--metrics-docs", options->metrics_docs, "print every metric with type and meaning, as a Markdown table");
   verb->callback([options, &action] {
     action = [options] {
+      if (options->metrics_docs) {
+        std::fputs(metrics_markdown().c_str(), stdout);
+        return 0;
+      }
       if (options->docs) {
         std::fputs(config_docs().c_str(), stdout);
         return 0;

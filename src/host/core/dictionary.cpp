@@ -18,13 +18,14 @@ std::size_t text_class(std::size_t size) { return (std::max<std::size_t>(size, 1
 
 }  // namespace
 
-Dictionary::Table::Table(std::size_t capacity)
-    : mask(capacity - 1),
-      slots(static_cast<Slot*>(::operator new(capacity * sizeof(Slot), std::align_val_t{kTableAlignment}))) {
+Dictionary::Table::Table(std::size_t capacity) : mask(capacity - 1) {
+  const std::size_t bytes = capacity * sizeof(Slot);
+  const std::align_val_t alignment{bytes >= kHugePageBytes ? kHugePageBytes : alignof(Slot)};
+  slots = {static_cast<Slot*>(::operator new(bytes, alignment)), Free{alignment}};
 #ifdef __linux__
   // Lookups are random: without huge pages nearly each one misses the TLB too, and waits for it even as a prefetch.
   // Advice only; a kernel that says no changes nothing.
-  if (capacity * sizeof(Slot) >= kTableAlignment) madvise(slots.get(), capacity * sizeof(Slot), MADV_HUGEPAGE);
+  if (bytes >= kHugePageBytes) madvise(slots.get(), bytes, MADV_HUGEPAGE);
 #endif
   std::uninitialized_value_construct_n(slots.get(), capacity);
 }

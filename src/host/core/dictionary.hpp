@@ -77,10 +77,11 @@ class Dictionary {
   static_assert(sizeof(Slot) == 32);
   static constexpr std::uint32_t kTombstone = 0xffffffff;
   static constexpr std::size_t kInline = sizeof(Slot::text);
-  static constexpr std::size_t kTableAlignment = 2u << 20;  // of a huge page
+  static constexpr std::size_t kHugePageBytes = 2u << 20;
   struct Table {
     struct Free {
-      void operator()(Slot* slots) const { ::operator delete(slots, std::align_val_t{kTableAlignment}); }
+      std::align_val_t alignment;
+      void operator()(Slot* p) const { ::operator delete(p, alignment); }
     };
     explicit Table(std::size_t capacity);
     std::size_t mask;
@@ -165,8 +166,9 @@ class Dictionary {
       std::memcpy(&b_last, b + n - sizeof(Word), sizeof(Word));
       return ((a_first ^ b_first) | (a_last ^ b_last)) == 0;
     };
-    if (n > 16 || n < 4) return n == 0 || std::memcmp(a, b, n) == 0;
-    return n >= 8 ? both_ends(std::uint64_t{}) : both_ends(std::uint32_t{});
+    if (n >= 8 && n <= 16) return both_ends(std::uint64_t{});
+    if (n >= 4 && n < 8) return both_ends(std::uint32_t{});
+    return n == 0 || std::memcmp(a, b, n) == 0;
   }
   static std::uint32_t find_in(const Table& table, std::string_view text, std::uint64_t hash) {
     const auto tag = static_cast<std::uint32_t>(hash >> 32);

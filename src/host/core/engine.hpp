@@ -81,7 +81,8 @@ struct Ranking {
   }
 };
 
-// Text of live ids, for ties: measure descending, then item bytes ascending. Called on the engine's owner thread.
+// Text of live ids, for ties: measure descending, then item bytes ascending. Called on the engine's owner thread, in
+// rank(); what it returns stays valid until that rank() returns.
 class Texts {
  public:
   virtual std::string_view item_text(ItemId item) const = 0;

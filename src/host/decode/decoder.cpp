@@ -85,7 +85,8 @@ class Decoder::Impl {
       rows_[i].combination_hash = combinations.hash(rows_[i].combination);
       combinations.prefetch(rows_[i].combination_hash);
     }
-    for (std::size_t i = 0; i < count; ++i) append(batch, rows_[i], items, combinations);
+    const Columns columns(batch);
+    for (std::size_t i = 0; i < count; ++i) append(batch, columns, rows_[i], items, combinations);
   }
 
   Verdict decode_record(const Batch& batch, const Record& record, EventValues& event) {
@@ -112,31 +113,26 @@ class Decoder::Impl {
     return {key, size};
   }
 
-  // memcpy for what is mostly a few bytes: no call, no loop.
+  // memcpy for what is mostly a few bytes: no call, and no branch on the size. Both ends have kTextSlack.
   static char* copy_short(char* to, std::string_view from) {
-    const std::size_t n = from.size();
-    const auto both_ends = [&]<class Word>(Word) {
-      Word first, last;
-      std::memcpy(&first, from.data(), sizeof(Word));
-      std::memcpy(&last, from.data() + n - sizeof(Word), sizeof(Word));
-      std::memcpy(to, &first, sizeof(Word));
-      std::memcpy(to + n - sizeof(Word), &last, sizeof(Word));
-    };
-    if (n > 16) {
-      std::memcpy(to, from.data(), n);
-    } else if (n >= 8) {
-      both_ends(std::uint64_t{});
-    } else if (n >= 4) {
-      both_ends(std::uint32_t{});
-    } else if (n >= 2) {
-      both_ends(std::uint16_t{});
-    } else if (n == 1) {
-      *to = from[0];
-    }
-    return to + n;
+    static_assert(kTextSlack == 16);
+    std::memcpy(to, from.data(), 16);
+    if (from.size() > 16) std::memcpy(to + 16, from.data() + 16, from.size() - 16);
+    return to + from.size();
   }
 
-  void append(Batch& batch, const Row& row, const Dictionary::View& items, const Dictionary::View& combinations) const {
+  struct Columns {
+    explicit Columns(Batch& b)
+        : item(b.item()), combination(b.combination()), watch_ms(b.watch_ms()), time_ms(b.time_ms()), record(b.record()) {}
+    ItemId* item;
+    CombinationId* combination;
+    std::uint32_t* watch_ms;
+    EventTimeMs* time_ms;
+    std::uint32_t* record;
+  };
+
+  static void append(Batch& batch, const Columns& columns, const Row& row, const Dictionary::View& items,
+                     const Dictionary::View& combinations) {
     const std::uint32_t e = batch.event_count++;
     std::uint32_t item = items.find(row.item, row.item_hash);
     if (item == Dictionary::kNone) {
@@ -150,11 +146,11 @@ class Decoder::Impl {
       combination = Dictionary::kRefused;
       batch.pending_combinations.push_back({e, row.combination_hash, keep(batch, row.combination)});
     }
-    batch.item()[e] = ItemId{item};
-    batch.combination()[e] = CombinationId{combination};
-    batch.watch_ms()[e] = row.watch_ms;
-    batch.time_ms()[e] = row.time_ms;
-    batch.record()[e] = row.record;
+    columns.item[e] = ItemId{item};
+    columns.combination[e] = CombinationId{combination};
+    columns.watch_ms[e] = row.watch_ms;
+    columns.time_ms[e] = row.time_ms;
+    columns.record[e] = row.record;
   }
 
   static std::string_view keep(Batch& batch, std::string_view text) {

@@ -21,7 +21,8 @@ struct ReaderChoice {
 enum class Framing : std::uint8_t { kLines, kMessages };  // a file's lines, or Kafka messages
 
 // Appends to batch.records the records of batch.messages[first_message …], by `framing` (kLines: a message is one line).
-// ~2 ns a message of one object on top of one pass of memchr.
+// A record that is its whole message keeps the white space around it. ~5 ns a message of one object, on top of one pass
+// of memchr for line feeds. Allocates only what batch.records grows by, and below 1024 levels of nesting.
 void split_records(Batch& batch, std::size_t first_message, Framing framing);
 
 // One per ingest thread; not shared. After warm-up allocates nothing.

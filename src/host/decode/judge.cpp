@@ -41,7 +41,8 @@ Judge::Judge(const JobSpec& job, FieldTrie& trie)
   if (!job.event.watch.keys.empty()) watch_field_ = trie.add(job.event.watch);
   for (const DimensionSpec& d : job.event.dimensions) {
     MARQUEE_CHECK(!d.default_value || d.default_value->size() <= kIdBytesMax);
-    dimensions_.push_back({trie.add(d.path), d.default_value ? &*d.default_value : nullptr});
+    dimensions_.push_back({trie.add(d.path), d.default_value.has_value(),
+                           d.default_value.value_or("") + std::string(kTextSlack, '\0')});
   }
   for (const WhereSpec& w : job.event.where) where_.push_back({trie.add(w.path), &w.values});
 }
@@ -61,8 +62,8 @@ Verdict Judge::judge(const RawValue* fields, std::int64_t timestamp_ms, EventVal
   for (std::size_t i = 0; i < dimensions_.size(); ++i) {
     const RawValue& raw = fields[dimensions_[i].field];
     if (raw.kind == ValueKind::kAbsent) {
-      if (dimensions_[i].default_value == nullptr) return Verdict::kDimensionMissing;
-      event.dimensions[i] = *dimensions_[i].default_value;
+      if (!dimensions_[i].has_default) return Verdict::kDimensionMissing;
+      event.dimensions[i] = dimensions_[i].default_value();
       continue;
     }
     if (!text_of(raw, event.dimensions[i])) return Verdict::kDimensionType;

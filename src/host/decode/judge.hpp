@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,10 +13,12 @@
 #include "core/verdict.hpp"
 #include "decode/field_trie.hpp"
 #include "decode/raw_value.hpp"
+#include "decode/text_pool.hpp"
 
 namespace marquee::decoding {
 
-// What a record says, as far as it is needed. Texts lie where the raw fields' texts lie (or are defaults of the job).
+// What a record says, as far as it is needed. Texts lie where the raw fields' texts lie (or are the judge's defaults), each
+// with kTextSlack readable bytes behind it.
 struct EventValues {
   std::int64_t time_ms = 0;
   std::uint32_t watch_ms = 0;
@@ -37,7 +40,11 @@ class Judge {
  private:
   struct Dimension {
     std::uint32_t field;
-    const std::string* default_value;  // none: nullptr
+    bool has_default;
+    std::string padded_default;  // and kTextSlack bytes
+    std::string_view default_value() const {
+      return {padded_default.data(), padded_default.size() - kTextSlack};
+    }
   };
   struct Where {
     std::uint32_t field;

@@ -12,8 +12,9 @@ constexpr std::size_t kDepthMax = 16;
 // Builds the slots while walk_value() goes over the record.
 class Builder {
  public:
-  Builder(const FieldTrie& trie, std::string_view record, std::vector<std::uint8_t>& seen, Layout& layout)
-      : trie_(trie), gap_(record.data()), seen_(seen), layout_(layout) {}
+  Builder(const FieldTrie& trie, std::string_view record, std::vector<std::uint8_t>& seen,
+          std::vector<ValueKind>& kinds, Layout& layout)
+      : trie_(trie), gap_(record.data()), seen_(seen), kinds_(kinds), layout_(layout) {}
 
   bool good() const { return good_; }
 
@@ -59,7 +60,7 @@ class Builder {
 
   void note_container() {
     if (const std::uint32_t field = wanted(); field != FieldTrie::kNone) {
-      layout_.fields[field] = {"", 0, ValueKind::kOther};
+      kinds_[field] = ValueKind::kOther;
     }
   }
 
@@ -81,6 +82,7 @@ class Builder {
       if (gap_ != begin) continue;
       slot.kind = kind;
       slot.field = kind == Slot::Kind::kEnd ? FieldTrie::kNone : wanted();
+      if (slot.field != FieldTrie::kNone) kinds_[slot.field] = ValueKind::kString;
       break;
     }
     gap_ = end;
@@ -90,6 +92,7 @@ class Builder {
   const FieldTrie& trie_;
   const char* gap_;
   std::vector<std::uint8_t>& seen_;
+  std::vector<ValueKind>& kinds_;
   Layout& layout_;
   std::array<FieldTrie::Node, kDepthMax> within_{};
   std::size_t depth_ = 0;
@@ -101,12 +104,17 @@ class Builder {
 
 bool LayoutLearner::learn(std::string_view record, Layout& layout) {
   layout.slots.clear();
-  layout.fields.assign(trie_.field_count(), RawValue{});
+  layout.constants.clear();
   seen_.assign(trie_.node_count(), 0);
-  Builder builder(trie_, record, seen_, layout);
+  kinds_.assign(trie_.field_count(), ValueKind::kAbsent);
+  Builder builder(trie_, record, seen_, kinds_, layout);
   const char* const end = record.data() + record.size();
   if (walk_value(record.data(), end, nesting_, builder) != end || !builder.good()) return false;
   builder.finish(end);
+  for (std::uint32_t field = 0; field < trie_.field_count(); ++field) {
+    const ValueKind kind = kinds_[field];
+    if (kind == ValueKind::kAbsent || kind == ValueKind::kOther) layout.constants.push_back({field, kind});
+  }
   return builder.good();
 }
 

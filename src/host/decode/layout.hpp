@@ -31,11 +31,20 @@ struct alignas(32) Slot {
   std::uint32_t field = FieldTrie::kNone;  // where the value goes, if anybody wants it
   Kind kind = Kind::kNothing;
   char behind = 0;  // first byte of the next gap
+  // How long the value was in the last records, and how often running (a guess is worth it from kTrusted on).
+  static constexpr std::uint8_t kTrusted = 8, kTrustMax = 64;
+  std::uint8_t trust = 0;
+  std::uint32_t guess = 0;
 };
 
 struct Layout {
   std::vector<Slot> slots;       // the last one is kEnd
-  std::vector<RawValue> fields;  // what is the same in each record: absent fields, and objects and arrays that are wanted
+  // What is the same in each record: absent fields, and objects and arrays that are wanted.
+  struct Constant {
+    std::uint32_t field;
+    ValueKind kind;
+  };
+  std::vector<Constant> constants;
 };
 
 // Learns layouts from records. Keeps its buffers.
@@ -51,6 +60,7 @@ class LayoutLearner {
   const FieldTrie& trie_;
   Nesting nesting_;
   std::vector<std::uint8_t> seen_;  // nodes of the trie met in this record
+  std::vector<ValueKind> kinds_;    // by field: kAbsent, kOther, or what a slot will say
 };
 
 }  // namespace marquee::decoding

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -9,6 +10,7 @@
 #include <string_view>
 
 #include "decode/json_text.hpp"
+#include "decode/text_pool.hpp"
 
 namespace marquee::decoding {
 
@@ -20,17 +22,25 @@ constexpr std::uint64_t eight_digits(std::uint64_t word) {
           (((word >> 16) & 0x000000ff000000ff) * 0x0000271000000001)) >> 32;
 }
 
-// The value of 1 to 18 digits.
+// The value of 1 to 18 digits, behind which kTextSlack bytes can be read (a token in an arena). No loop up to 16 digits.
 inline std::int64_t parse_digits(std::string_view digits) {
-  std::int64_t value = 0;
-  const char* p = digits.data();
-  std::size_t n = digits.size();
-  for (; n >= 8; n -= 8, p += 8) {
+  const char* const p = digits.data();
+  const std::size_t n = digits.size();
+  const auto load8 = [](const char* at) {
     std::uint64_t word;
-    std::memcpy(&word, p, 8);
-    value = value * 100'000'000 + static_cast<std::int64_t>(eight_digits(word & 0x0f0f0f0f0f0f0f0f));
+    std::memcpy(&word, at, 8);
+    return word & 0x0f0f0f0f0f0f0f0f;
+  };
+  // The first `count` digits of a word, moved to its end behind zeros.
+  const auto first_digits = [](std::uint64_t word, std::size_t count) {
+    return static_cast<std::int64_t>(eight_digits(word << (64 - 8 * count)));
+  };
+  if (std::endian::native == std::endian::little && n <= 16) {
+    if (n <= 8) return first_digits(load8(p), n);
+    return first_digits(load8(p), n - 8) * 100'000'000 + static_cast<std::int64_t>(eight_digits(load8(p + n - 8)));
   }
-  for (; n > 0; --n, ++p) value = value * 10 + (*p - '0');
+  std::int64_t value = 0;
+  for (std::size_t i = 0; i < n; ++i) value = value * 10 + (p[i] - '0');
   return value;
 }
 

@@ -17,8 +17,8 @@ bool can_scan();
 enum class Letters : std::uint8_t { kAscii, kText, kUnfit };
 Letters inspect(std::string_view record);
 
-// Whether the record is of this layout; if so fills `fields`. Only for a record that inspect() found fit.
+// Whether the record is of this layout; if so fills `fields`. Notes the values' lengths in the layout. Only for a record that inspect() found fit.
 // kArenaPaddingBytes behind it must be readable. ~30 ns for 195 bytes.
-bool scan(const Layout& layout, std::string_view record, RawValue* fields);
+bool scan(Layout& layout, std::string_view record, RawValue* fields);
 
 }  // namespace marquee::decoding

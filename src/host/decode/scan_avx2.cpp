@@ -22,6 +22,25 @@ MARQUEE_AVX2 inline unsigned digits_at(const char* p) {
   return _tzcnt_u32(~digits);
 }
 
+// p moved on by `size`, the value's length. Where the next value begins depends on this one's length, so a record would
+// be one long chain of loads, compares and adds. Where lengths are steady the chain is cut: the branch on the guess lets the CPU
+// go on from guess, which it has, before size, which it is still waiting for, is known.
+MARQUEE_AVX2 inline const char* advance(const char* p, std::uint32_t size, Slot& slot) {
+  if (slot.trust < Slot::kTrusted) {
+    slot.trust = slot.guess == size ? static_cast<std::uint8_t>(slot.trust + 1) : std::uint8_t{0};
+    slot.guess = size;
+    return p + size;
+  }
+  std::uint32_t step = slot.guess;
+  asm("" : "+r"(step));  // or the compiler sees that below it is size, and adds size
+  if (__builtin_expect(slot.guess == size, 1)) {
+    if (slot.trust < Slot::kTrustMax) ++slot.trust;
+    return p + step;
+  }
+  slot.trust = static_cast<std::uint8_t>(slot.trust > Slot::kTrusted * 2 ? slot.trust - Slot::kTrusted : 0);
+  return p + size;
+}
+
 }  // namespace
 
 bool can_scan() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi"); }
@@ -48,31 +67,30 @@ MARQUEE_AVX2 Letters inspect(std::string_view record) {
   return _mm256_movemask_epi8(high) == 0 ? Letters::kAscii : Letters::kText;
 }
 
-MARQUEE_AVX2 bool scan(const Layout& layout, std::string_view record, RawValue* fields) {
+MARQUEE_AVX2 bool scan(Layout& layout, std::string_view record, RawValue* fields) {
   const __m256i quote = _mm256_set1_epi8('"');
   const char* p = record.data();
   const char* const end = p + record.size();
-  for (const Slot* slot = layout.slots.data();; ++slot) {
+  for (Slot* slot = layout.slots.data();; ++slot) {
     // p < end here, so that no load goes further than 63 bytes behind the record.
     const __m256i differs = _mm256_xor_si256(load32(p), load32(slot->gap.data()));
     if (!_mm256_testz_si256(differs, load32(slot->mask.data()))) return false;
     p += slot->gap_size;
     if (slot->kind == Slot::Kind::kString) {
-      const char* const begin = p;
+      std::uint32_t before = 0;
       unsigned quotes = 0;
-      while ((quotes = static_cast<unsigned>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(load32(p), quote)))) == 0) {
-        p += 32;
-        if (p >= end) return false;
+      while ((quotes = static_cast<unsigned>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(load32(p + before), quote)))) == 0) {
+        before += 32;
+        if (p + before >= end) return false;
       }
-      p += _tzcnt_u32(quotes);
-      if (slot->field != FieldTrie::kNone) {
-        fields[slot->field] = {begin, static_cast<std::uint32_t>(p - begin), ValueKind::kString};
-      }
+      const std::uint32_t size = before + _tzcnt_u32(quotes);
+      if (slot->field != FieldTrie::kNone) fields[slot->field] = {p, size, ValueKind::kString};
+      p = advance(p, size, *slot);
     } else if (slot->kind == Slot::Kind::kScalar) {
       const unsigned digits = digits_at(p);
       RawValue value{p, digits, ValueKind::kInteger};
       if (p[digits] == slot->behind && digits - 1 < 15 && (*p != '0' || digits == 1)) {
-        p += digits;
+        p = advance(p, digits, *slot);
       } else {
         p = read_scalar(p, std::max(p, end), value);  // a sign, a fraction, a word; or nonsense
         if (p == nullptr) return false;

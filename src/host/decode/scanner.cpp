@@ -12,9 +12,9 @@ bool Scanner::read(std::string_view record, RawValue* fields) {
   if (letters == Letters::kUnfit) return false;
   for (std::uint32_t tried = 0; tried < count_; ++tried) {
     const std::uint32_t at = (last_ + tried) % count_;
-    const Layout& layout = layouts_[at];
-    std::copy(layout.fields.begin(), layout.fields.end(), fields);
+    Layout& layout = layouts_[at];
     if (!scan(layout, record, fields)) continue;
+    for (const Layout::Constant& c : layout.constants) fields[c.field] = {"", 0, c.kind};
     last_ = at;
     credit_ += credit_ < kCreditMax ? 1 : 0;
     return letters == Letters::kAscii || is_valid_utf8(record);

@@ -8,10 +8,14 @@
 
 namespace marquee::decoding {
 
+// Texts of events may be copied in pieces of this size: so many bytes behind each of them can be read.
+inline constexpr std::size_t kTextSlack = 16;
+
 class TextPool {
  public:
+  // `size` bytes, and kTextSlack behind them that may be read and written until the next take().
   char* take(std::size_t size) {
-    if (size > room_) grow(size);
+    if (size + kTextSlack > room_) grow(size + kTextSlack);
     char* p = next_;
     next_ += size;
     room_ -= size;

@@ -38,7 +38,10 @@ Status StdoutSink::write(const Epoch& epoch) {
   return {};
 }
 
-Status StdoutSink::commit(const Epoch&) { return flush(); }
+Status StdoutSink::commit(const Epoch& epoch, Acknowledged& acknowledged) {
+  acknowledged.results += epoch.results.size();
+  return flush();
+}
 
 Status StdoutSink::flush() {
   std::size_t written = 0;

@@ -18,7 +18,7 @@ class StdoutSink final : public Sink {
   // Formats into a buffer, which goes out whenever it holds 1 MiB. Blocks while the reader does.
   Status write(const Epoch& epoch) override;
   // Everything written so far has left this process when it returns.
-  Status commit(const Epoch& epoch) override;
+  Status commit(const Epoch& epoch, Acknowledged& acknowledged) override;
 
  private:
   Status flush();

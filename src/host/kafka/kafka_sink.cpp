@@ -298,16 +298,24 @@ Status KafkaSink::judge(const Epoch& epoch, const Sent& sent, std::vector<Sent>&
   return {};
 }
 
-Status KafkaSink::commit(const Epoch& epoch) {
+std::uint64_t& KafkaSink::count_of(Acknowledged& acknowledged, Kind kind) {
+  switch (kind) {
+    case Kind::kResult: return acknowledged.results;
+    case Kind::kDead: return acknowledged.letters_dead;
+    case Kind::kLate: break;
+  }
+  return acknowledged.letters_late;
+}
+
+Status KafkaSink::commit(const Epoch& epoch, Acknowledged& acknowledged) {
   Waiting waiting(log_, probe_);
-  std::uint64_t acknowledged[3] = {};
   while (true) {
     if (Status status = wait_for_answers(waiting); !status.ok()) return status;
     std::vector<Sent> again;
     const std::vector<Sent> round = std::exchange(sent_, {});
     for (const Sent& sent : round) {
       if (sent.error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        ++acknowledged[static_cast<std::size_t>(sent.kind)];
+        ++count_of(acknowledged, sent.kind);
       } else if (Status status = judge(epoch, sent, again); !status.ok()) {
         return status;
       }
@@ -322,9 +330,6 @@ Status KafkaSink::commit(const Epoch& epoch) {
   waiting.over();
   if (Status status = source_.commit_offsets(epoch.offsets); !status.ok()) return status;
   refusals_.clear();
-  probe_.results.fetch_add(acknowledged[0], std::memory_order_relaxed);
-  probe_.letters_dead.fetch_add(acknowledged[1], std::memory_order_relaxed);
-  probe_.letters_late.fetch_add(acknowledged[2], std::memory_order_relaxed);
   return {};
 }
 

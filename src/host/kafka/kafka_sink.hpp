@@ -42,12 +42,13 @@ class KafkaSink final : public Sink {
   // Returns when every record was acknowledged and the offsets are stored; adds to probe.results, letters_dead and
   // letters_late what was. Waits for an absent broker for as long as it takes, or until the source's leave_is_over().
   // kInternal: a result was refused, or the producer is broken for good. kUnavailable: no permission, or left.
-  Status commit(const Epoch& epoch) override;
+  Status commit(const Epoch& epoch, Acknowledged& acknowledged) override;
 
   std::uint64_t letters_dropped() const { return letters_dropped_.load(std::memory_order_relaxed); }
 
  private:
   enum class Kind : std::uint8_t { kResult, kDead, kLate };
+  static std::uint64_t& count_of(Acknowledged& acknowledged, Kind kind);
   struct Target {
     std::string name;
     KafkaTopic handle;

@@ -2,6 +2,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -34,6 +35,14 @@ std::string command(const std::string& brokers, const TopicWish& wish) {
   return text;
 }
 
+// The embedded broker names a controller that is none of its brokers, and librdkafka would wait a request's whole timeout
+// for it.
+bool has_controller(rd_kafka_t* rk, const rd_kafka_metadata_t& metadata) {
+  const std::int32_t id = rd_kafka_controllerid(rk, 0);
+  return std::any_of(metadata.brokers, metadata.brokers + metadata.broker_cnt,
+                     [&](const rd_kafka_metadata_broker_t& broker) { return broker.id == id; });
+}
+
 enum class Presence : std::uint8_t { kReady, kMissing, kLeaderless };
 
 struct MetadataDeleter {
@@ -54,13 +63,8 @@ Presence presence(const rd_kafka_metadata_t& metadata, const std::string& name) 
   return Presence::kMissing;
 }
 
-// The embedded broker never names a controller, and without one librdkafka waits for a request's whole timeout. Metadata
-// has come before, so it is known by now.
-bool can_administer(rd_kafka_t* rk) { return rd_kafka_controllerid(rk, 0) >= 0; }
-
 // Empty when the broker has created the topic (or somebody else has); else why not.
 std::string create_topic(rd_kafka_t* rk, const TopicWish& wish) {
-  if (!can_administer(rk)) return "the cluster names no controller";
   std::array<char, 256> text{};
   const std::unique_ptr<rd_kafka_NewTopic_t, void (*)(rd_kafka_NewTopic_t*)> topic(
       rd_kafka_NewTopic_new(wish.name.c_str(), wish.partitions, -1, text.data(), text.size()),
@@ -131,6 +135,7 @@ std::size_t message_bytes_max(rd_kafka_t* rk, const std::string& name, Log& log)
 Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vector<TopicWish>& wishes, bool create,
                                                 const std::atomic<bool>& stop, Waiting& waiting, Log& log) {
   rd_kafka_t* rk = client.handle();
+  bool administers = false;
   const Status stopped(Code::kUnavailable, "stopped before the topics to write to were found");
   for (std::size_t i = 0; i < wishes.size();) {
     if (stop.load(std::memory_order_relaxed)) return stopped;
@@ -147,6 +152,7 @@ Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vecto
     }
     const Metadata metadata(raw_metadata);
     client.forget_error();
+    administers = has_controller(rk, *metadata);
     const Presence found = presence(*metadata, wish.name);
     if (found == Presence::kReady) {
       ++i;
@@ -157,7 +163,8 @@ Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vecto
       waiting.say(where + " has a partition without a leader; trying on");
     } else if (!create) {
       waiting.say(where + " does not exist. Create it with: " + command(client.brokers(), wish));
-    } else if (const std::string why = create_topic(rk, wish); !why.empty()) {
+    } else if (const std::string why = administers ? create_topic(rk, wish) : "the cluster has no controller";
+               !why.empty()) {
       waiting.say(where + " does not exist, and the broker does not let us create it (" + why +
                   "). Create it with: " + command(client.brokers(), wish));
     } else {
@@ -168,7 +175,7 @@ Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vecto
   waiting.over();
   std::vector<std::size_t> limits;
   for (const TopicWish& wish : wishes) {
-    limits.push_back(can_administer(rk) ? message_bytes_max(rk, wish.name, log) : kTopicMessageBytesDefault);
+    limits.push_back(administers ? message_bytes_max(rk, wish.name, log) : kTopicMessageBytesDefault);
   }
   return limits;
 }

@@ -1,7 +1,5 @@
 #include "pipeline/committer.hpp"
 
-#include <algorithm>
-
 namespace marquee {
 
 Committer::Committer(const PipelineParts& parts, std::function<void()> done)
@@ -56,9 +54,10 @@ void Committer::loop() {
     Status status;
     if (!skip) {
       const std::int64_t begin_ns = parts_.clock->monotonic_ns();
-      status = commit(*epoch);
+      Acknowledged acknowledged;
+      status = commit(*epoch, acknowledged);
       if (status.ok()) {
-        publish(*epoch, verdicts, begin_ns);
+        publish(*epoch, verdicts, acknowledged, begin_ns);
       } else {
         parts_.probe->commit_failures.fetch_add(1, std::memory_order_relaxed);
       }
@@ -74,23 +73,22 @@ void Committer::loop() {
   }
 }
 
-Status Committer::commit(const Epoch& epoch) {
+Status Committer::commit(const Epoch& epoch, Acknowledged& acknowledged) {
   if (Status s = parts_.sink->begin(epoch); !s.ok()) return s;
   if (Status s = parts_.pane_log->append(epoch); !s.ok()) return s;
   if (Status s = parts_.sink->write(epoch); !s.ok()) return s;
-  return parts_.sink->commit(epoch);
+  return parts_.sink->commit(epoch, acknowledged);
 }
 
 // Everything that others may see of an epoch is published here, after it has committed.
-void Committer::publish(const Epoch& epoch, const VerdictCounts& verdicts, std::int64_t begin_ns) {
+void Committer::publish(const Epoch& epoch, const VerdictCounts& verdicts, const Acknowledged& acknowledged,
+                        std::int64_t begin_ns) {
   Probe& probe = *parts_.probe;
   const auto relaxed = std::memory_order_relaxed;
   for (std::size_t v = 0; v < kVerdictCount; ++v) probe.verdicts[v].fetch_add(verdicts.by_verdict[v], relaxed);
-  probe.results.fetch_add(epoch.results.size(), relaxed);
-  const auto late = static_cast<std::uint64_t>(std::count_if(
-      epoch.letters.begin(), epoch.letters.end(), [](const LetterOut& l) { return l.verdict == Verdict::kLate; }));
-  probe.letters_late.fetch_add(late, relaxed);
-  probe.letters_dead.fetch_add(epoch.letters.size() - late, relaxed);
+  probe.results.fetch_add(acknowledged.results, relaxed);
+  probe.letters_dead.fetch_add(acknowledged.letters_dead, relaxed);
+  probe.letters_late.fetch_add(acknowledged.letters_late, relaxed);
   probe.epochs.fetch_add(1, relaxed);
   const std::int64_t now_ns = parts_.clock->monotonic_ns();
   probe.commit.observe_ns(now_ns - begin_ns);

@@ -31,8 +31,8 @@ class Committer {
 
  private:
   void loop();
-  Status commit(const Epoch& epoch);
-  void publish(const Epoch& epoch, const VerdictCounts& verdicts, std::int64_t begin_ns);
+  Status commit(const Epoch& epoch, Acknowledged& acknowledged);
+  void publish(const Epoch& epoch, const VerdictCounts& verdicts, const Acknowledged& acknowledged, std::int64_t begin_ns);
 
   PipelineParts parts_;
   std::function<void()> done_;

@@ -130,15 +130,23 @@ struct Epoch {
 
 // --- Sink -----------------------------------------------------------------------------------------------------------
 
+// How many of an epoch's records arrived: a letter may be dropped (and counted) where a result never is.
+struct Acknowledged {
+  std::uint64_t results = 0;
+  std::uint64_t letters_dead = 0;
+  std::uint64_t letters_late = 0;
+};
+
 // Where results, letters and offsets go. Commit thread only. An epoch is begin → (pane log) → write → commit; commit
-// returns once everything was acknowledged and the offsets are stored, or says why not.
+// returns once everything was acknowledged and the offsets are stored, and adds what arrived to `acknowledged` (of no
+// meaning after an error), or says why not.
 class Sink {
  public:
   virtual ~Sink() = default;
   virtual Status open(const std::atomic<bool>& stop) = 0;
   virtual Status begin(const Epoch& epoch) = 0;
   virtual Status write(const Epoch& epoch) = 0;
-  virtual Status commit(const Epoch& epoch) = 0;
+  virtual Status commit(const Epoch& epoch, Acknowledged& acknowledged) = 0;
 };
 
 // --- Pane log -------------------------------------------------------------------------------------------------------

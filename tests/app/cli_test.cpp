@@ -1,0 +1,222 @@
+// The binary from outside: exit codes, sentences, bytes.
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr const char* kConfig = R"([event]
+item = "id"
+time = "t"
+time_unit = "s"
+dimensions = { category = "c" }
+[time]
+disorder = "5s"
+lateness = "10s"
+[[leaderboard]]
+name = "minute"
+by = ["category"]
+[[leaderboard]]
+name = "all"
+window = "hopping 10m every 1m"
+)";
+
+std::string temporary(const std::string& name) {
+  return ::testing::TempDir() + "marquee_cli_" + std::to_string(::getpid()) + "_" + name;
+}
+
+std::string file_with(const std::string& name, const std::string& text) {
+  const std::string path = temporary(name);
+  std::ofstream(path, std::ios::binary) << text;
+  return path;
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+struct Ran {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+// Runs a shell command in which `marquee` is the binary under test.
+Ran shell(const std::string& command) {
+  const std::string out = temporary("out");
+  const std::string err = temporary("err");
+  const std::string script = "marquee() { '" MARQUEE_BINARY "' \"$@\"; }\n" + command;
+  const std::string whole = "bash -c '" + [&] {
+    std::string quoted;
+    for (const char c : script) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return quoted;
+  }() + "' >" + out + " 2>" + err + " </dev/null";
+  const int status = std::system(whole.c_str());  // NOLINT: a test
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status), text_of(out), text_of(err)};
+}
+
+std::string events(int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) {
+    text += "{\"id\":\"item-" + std::to_string(i * i % 97) + "\",\"t\":" + std::to_string(1'700'000'000 + i / 3) +
+            ",\"c\":\"" + (i % 2 == 0 ? "a" : "b") + "\"}\n";
+    if (i % 50 == 7) text += "broken\n";
+    if (i % 60 == 9) text += "{\"id\":5.5,\"t\":1,\"c\":\"a\"}\n";
+  }
+  return text;
+}
+
+class Cli : public ::testing::Test {
+ protected:
+  const std::string config_ = file_with("config.toml", kConfig);
+  const std::string events_ = file_with("events.ndjson", events(2'000));
+  const std::string replay_ = "marquee replay " + events_ + " --config " + config_ + " ";
+};
+
+TEST_F(Cli, WrongUsageIs64AndSaysWhat) {
+  EXPECT_EQ(shell("marquee").code, 64);
+  const Ran unknown = shell("marquee rply");
+  EXPECT_EQ(unknown.code, 64);
+  EXPECT_THAT(unknown.err, HasSubstr("the nearest is replay"));
+  EXPECT_EQ(shell("marquee replay").code, 64);
+  EXPECT_EQ(shell("marquee replay x --config y --nonsense").code, 64);
+  EXPECT_EQ(shell(replay_ + "--threads 0").code, 64);
+  EXPECT_EQ(shell(replay_ + "--engine gpu").code, 64);
+  EXPECT_EQ(shell("marquee completion fish").code, 64);
+  EXPECT_EQ(shell("marquee config").code, 64);
+  EXPECT_EQ(shell("marquee gen --rate fast --output -").code, 64);
+}
+
+TEST_F(Cli, EveryVerbHelpsWithExamples) {
+  EXPECT_EQ(shell("marquee --help").code, 0);
+  for (const char* verb : {"run", "replay", "gen", "demo", "validate", "config", "healthcheck", "version", "completion"}) {
+    const Ran ran = shell(std::string("marquee ") + verb + " --help");
+    EXPECT_EQ(ran.code, 0) << verb;
+    if (std::string(verb) != "completion") {
+      EXPECT_THAT(ran.out, HasSubstr("Examples:\n  ")) << verb;
+    }
+  }
+}
+
+TEST_F(Cli, SaysItsVersion) {
+  EXPECT_THAT(shell("marquee version").out, StartsWith("marquee "));
+  EXPECT_EQ(shell("marquee version").out, shell("marquee --version").out);
+}
+
+TEST_F(Cli, ValidateSaysOkOrEveryProblemWith78) {
+  const Ran good = shell("marquee validate --config " + config_);
+  EXPECT_EQ(good.code, 0) << good.err;
+  EXPECT_EQ(good.out, "OK\n");
+  const std::string bad = file_with("bad.toml", "[event]\nitm = 'x'\ntime = 5\n[[leaderboard]]\nname = 'x'\n");
+  const Ran ran = shell("marquee validate --config " + bad);
+  EXPECT_EQ(ran.code, 78);
+  EXPECT_THAT(ran.out, IsEmpty());
+  EXPECT_THAT(ran.err, HasSubstr(bad + ":2: event.itm is not a key; the nearest is event.item\n"));
+  EXPECT_THAT(ran.err, HasSubstr(bad + ":3: event.time must be the path of a field"));
+  EXPECT_EQ(shell("marquee validate --config /no/such/file").code, 78);
+  EXPECT_EQ(shell("marquee run --config " + config_).code, 78);  // no topic
+}
+
+TEST_F(Cli, ConfigPrintsWhatIsInForceWithoutSecrets) {
+  const Ran ran = shell("MARQUEE_SINK__TOPIC=env MARQUEE_SOURCE__KAFKA__SASL_PASSWORD=hunter2 marquee config --config " +
+                        config_ + " --set time.disorder=9s");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("topic = \"env\""));
+  EXPECT_THAT(ran.out, HasSubstr("disorder = \"9s\""));
+  EXPECT_THAT(ran.out, HasSubstr("\"sasl.password\" = \"***\""));
+  EXPECT_THAT(ran.out + ran.err, Not(HasSubstr("hunter2")));
+  EXPECT_THAT(shell("marquee config --docs").out, StartsWith("| key | type | default | meaning |"));
+}
+
+TEST_F(Cli, CompletionScriptsParse) {
+  EXPECT_EQ(shell("marquee completion bash | bash -n").code, 0);
+  EXPECT_THAT(shell("marquee completion bash").out, HasSubstr("replay) words=\"--help"));
+  EXPECT_THAT(shell("marquee completion zsh").out, StartsWith("#compdef marquee"));
+  const Ran completed = shell("source <(marquee completion bash); COMP_WORDS=(marquee replay --sum); COMP_CWORD=2; _marquee; "
+                              "echo \"${COMPREPLY[@]}\"");
+  EXPECT_EQ(completed.out, "--summary\n") << completed.err;
+}
+
+TEST_F(Cli, HealthcheckOfNobodyIs69) {
+  const Ran ran = shell("marquee healthcheck --set http.listen=127.0.0.1:1");
+  EXPECT_EQ(ran.code, 69);
+  EXPECT_THAT(ran.err, HasSubstr("nobody answers at http://127.0.0.1:1/readyz"));
+}
+
+TEST_F(Cli, ReplayPrintsResultsAndSummary) {
+  const std::string summary = temporary("summary.json");
+  const Ran ran = shell(replay_ + "--summary " + summary);
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, StartsWith("{\"schema\":1,\"leaderboard\":"));
+  EXPECT_THAT(text_of(summary), StartsWith("{\"read\":2074,\"counted\":2000,\"filtered\":0,\"late\":0,"
+                                           "\"invalid\":{\"item_type\":34,\"not_object\":40},\"results\":"));
+  EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+}
+
+TEST_F(Cli, ReplayGivesTheSameBytesForAnyThreadsBatchesAndPipes) {
+  const Ran one = shell(replay_ + "--threads 1");
+  ASSERT_EQ(one.code, 0) << one.err;
+  for (const char* variant : {"--threads 4", "--set engine.batch_events=7", "--set engine.batch_bytes=4KiB --threads 3",
+                              "--set engine.batch_events=1 --threads 2"}) {
+    EXPECT_EQ(shell(replay_ + variant).out, one.out) << variant;
+  }
+  EXPECT_EQ(shell("cat " + events_ + " | marquee replay - --config " + config_).out, one.out);
+  EXPECT_EQ(shell("gzip -c " + events_ + " | marquee replay - --config " + config_).out, one.out);
+  EXPECT_EQ(shell("marquee replay <(head -n 500 " + events_ + ") <(tail -n +501 " + events_ + ") --config " + config_).out, one.out);
+}
+
+TEST_F(Cli, AFailingWorldIs69WithASentence) {
+  const Ran missing = shell("marquee replay /no/such.ndjson --config " + config_);
+  EXPECT_EQ(missing.code, 69);
+  EXPECT_THAT(missing.err, HasSubstr("/no/such.ndjson cannot be opened: No such file or directory"));
+  EXPECT_EQ(shell("marquee replay / --config " + config_).code, 69);
+  EXPECT_THAT(shell("gzip -c " + events_ + " | head -c 2000 | marquee replay - --config " + config_).err, HasSubstr("cut off"));
+  EXPECT_THAT(shell(replay_ + ">/dev/full").err, HasSubstr("full disk"));
+  const Ran closed = shell(replay_ + "--set time.lateness=0s | true; exit ${PIPESTATUS[0]}");
+  EXPECT_EQ(closed.code, 69);
+  EXPECT_THAT(closed.err, HasSubstr("standard output was closed"));
+  EXPECT_EQ(shell(replay_ + "--summary /no/such/dir/s.json").code, 69);
+  EXPECT_EQ(shell("marquee version >/dev/full").code, 69);
+}
+
+TEST_F(Cli, AnInterruptedReplaySaysSoAndIsNot0) {
+  const std::string fifo = temporary("fifo");
+  const Ran ran = shell("mkfifo " + fifo + "; sleep 60 >" + fifo + " & writer=$!; '" MARQUEE_BINARY "' replay " + fifo +
+                        " --config " + config_ + " & pid=$!; sleep 1; kill -TERM $pid; wait $pid; echo code $?; kill $writer");
+  EXPECT_THAT(ran.err, HasSubstr("interrupted"));
+  EXPECT_THAT(ran.out, HasSubstr("code 143\n"));
+}
+
+TEST_F(Cli, RunWithoutABrokerIsAliveNotReadyAndLeavesWith0) {
+  const std::string port = std::to_string(20'000 + ::getpid() % 20'000);
+  const std::string address = "--set http.listen=127.0.0.1:" + port;
+  const Ran ran = shell("'" MARQUEE_BINARY "' run --config " + config_ + " --set source.topic=t --set source.brokers=127.0.0.1:1 " +
+                        address + " & pid=$!; for i in $(seq 100); do marquee healthcheck --live " + address +
+                        " >/dev/null 2>&1 && break; sleep 0.1; done; marquee healthcheck --live " + address +
+                        " >/dev/null; echo live $?; marquee healthcheck " + address +
+                        "; echo ready $?; kill -TERM $pid; wait $pid; echo left $?");
+  EXPECT_THAT(ran.out, HasSubstr("live 0\n")) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("ready 69\n")) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("left 0\n")) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("answers 503"));
+}
+
+}  // namespace
