@@ -166,8 +166,8 @@ TEST_F(Cli, ReplayPrintsResultsAndSummary) {
   const Ran ran = shell(replay_ + "--summary " + summary);
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_THAT(ran.out, StartsWith("{\"schema\":1,\"leaderboard\":"));
-  EXPECT_THAT(text_of(summary), StartsWith("{\"read\":2073,\"counted\":2000,\"filtered\":0,\"late\":0,"
-                                           "\"invalid\":{\"item_type\":33,\"not_object\":40},\"results\":"));
+  EXPECT_THAT(text_of(summary), StartsWith("{\"read\":2074,\"counted\":2000,\"filtered\":0,\"late\":0,"
+                                           "\"invalid\":{\"item_type\":34,\"not_object\":40},\"results\":"));
   EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
 }
 
@@ -197,10 +197,12 @@ TEST_F(Cli, AFailingWorldIs69WithASentence) {
   EXPECT_EQ(shell("marquee version >/dev/full").code, 69);
 }
 
-TEST_F(Cli, AnInterruptedReplaySaysSoAndIs130) {
-  const Ran ran = shell("(cat " + events_ + "; sleep 30) > >('" MARQUEE_BINARY "' replay - --config " + config_ +
-                        " >/dev/null & pid=$!; sleep 1; kill -INT $pid; wait $pid; echo code $? >&2) & feeder=$!; sleep 4; kill $feeder; wait");
-  EXPECT_THAT(ran.err, HasSubstr("interrupted")) << ran.err;
+TEST_F(Cli, AnInterruptedReplaySaysSoAndIsNot0) {
+  const std::string fifo = temporary("fifo");
+  const Ran ran = shell("mkfifo " + fifo + "; sleep 60 >" + fifo + " & writer=$!; '" MARQUEE_BINARY "' replay " + fifo +
+                        " --config " + config_ + " & pid=$!; sleep 1; kill -TERM $pid; wait $pid; echo code $?; kill $writer");
+  EXPECT_THAT(ran.err, HasSubstr("interrupted"));
+  EXPECT_THAT(ran.out, HasSubstr("code 143\n"));
 }
 
 TEST_F(Cli, RunWithoutABrokerIsAliveNotReadyAndLeavesWith0) {

@@ -237,6 +237,35 @@ class Client:
             found[index] = offset
         return found
 
+    def committed(self, group: str, topic: str) -> dict[int, int]:
+        """By partition, what a group has committed; -1 is nothing."""
+        body = Request().text(group).number("i", 1).text(topic)
+        indices = [p.index for p in self.metadata().topics.get(topic, [])]
+        a = self.call(9, 1, body.number("i", len(indices), *indices))
+        found = {}
+        a.number("i"), a.text()
+        for _ in range(a.number("i")):
+            index, offset, _, error = a.number("i"), a.number("q"), a.text(), a.number("h")
+            if error:
+                raise KafkaError(error, f"group {group}, {topic}/{index}")
+            found[index] = offset
+        return found
+
+    def codec(self, topic: str, partition: int) -> int:
+        """How the first batch of a partition is compressed: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd."""
+        body = Request().number("i", -1, 1000, 1, 1_000_000).number("b", 0).number("i", 0, -1)
+        body.number("i", 1).text(topic).number("i", 1, partition, -1).number("q", 0, -1).number("i", 1_000_000)
+        a = self.call(1, 10, body.number("i", 0))
+        a.number("i"), a.number("h"), a.number("i"), a.number("i"), a.text(), a.number("i")
+        a.number("i")
+        if error := a.number("h"):
+            raise KafkaError(error, f"{topic}/{partition}")
+        a.number("q"), a.number("q"), a.number("q")
+        a.array(lambda: (a.number("q"), a.number("q")))
+        a.number("i")  # bytes of batches; the first has offset, length, epoch, magic, checksum before its attributes
+        a.number("q"), a.number("i"), a.number("i"), a.number("b"), a.number("i")
+        return a.number("h") & 7
+
     def delete_records(self, topic: str, partition: int, before: int) -> None:
         """Removes what lies before an offset."""
         body = Request().number("i", 1).text(topic).number("i", 1).number("i", partition).number("q", before)
