@@ -139,6 +139,14 @@ def replay(report, args, folder):
         "replay_cpu_ns_per_event": [round(c * 1e9 / count, 1) for c in replay_cpu]})
 
 
+def allocations(report, args, folder):
+    path = generate(folder, 1_000_000 if args.quick else 2_000_000)
+    out, _ = run_cpu([BUILD / "bench" / "allocations", path])
+    figures = json.loads(out)
+    report.row("allocations per event after warm-up", figures["per_event"], 0.001, 0, False, note=f"{figures['allocations_twice'] - figures['allocations_once']} more for {figures['events']:,} more events")
+    report.write("allocations", figures)
+
+
 def scrape(port):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         return answer.read().decode()
@@ -260,7 +268,7 @@ def demo(report, args, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", nargs="+", choices=["micro", "replay", "kafka", "demo"])
+    parser.add_argument("--only", nargs="+", choices=["micro", "replay", "allocations", "kafka", "demo"])
     args = parser.parse_args()
     for needed in (MARQUEE, BUILD / "bench" / "parse_loop"):
         if not needed.exists():
@@ -273,6 +281,8 @@ def main():
             micro(report, args)
         if not args.only or "replay" in args.only:
             replay(report, args, folder)
+        if not args.only or "allocations" in args.only:
+            allocations(report, args, folder)
         if not args.only or "demo" in args.only:
             demo(report, args, folder)
         if not args.only or "kafka" in args.only:
