@@ -173,6 +173,28 @@ TEST(Flow, EpochNeverEndsInsideAMessage) {
   for (const ResultRecord& r : w.sink.results()) EXPECT_GE(r.events, 500u);
 }
 
+// While one lane is inside a long message, batches of another arrive that end where a message ends.
+TEST(Flow, EpochNeverEndsInsideAMessageOfAnotherLane) {
+  JobSpec job = base_job();
+  job.leaderboards[0].window = {WindowKind::kTumbling, 1'000'000, 1'000'000, 0};
+  World w(job);
+  w.options.batch_events = 16;
+  w.options.lanes = 2;
+  std::vector<FakeMessage> packed, single;
+  for (int m = 0; m < 30; ++m) {
+    std::string s;
+    for (int i = 0; i < 100; ++i) s += event("i" + std::to_string(i % 7), 10 + i, "packed").value + "\n";
+    packed.push_back({s, -1});
+  }
+  for (int i = 0; i < 500; ++i) single.push_back(event("x", 600, "single"));
+  FakeSource source({packed, single}, 3);
+  ASSERT_TRUE(w.run(source).ok());
+  for (const ResultRecord& r : w.sink.results()) {
+    EXPECT_TRUE(r.group[0] != "packed" || r.events % 100 == 0) << r.events;
+  }
+  EXPECT_EQ(w.verdict(Verdict::kCounted), 3'500u);
+}
+
 TEST(Flow, EveryCommitNamesEveryPartition) {
   World w(base_job());
   FakeSource source({{event("a", 10)}, {}, {event("b", 20), event("c", 30)}}, 1);
