@@ -56,8 +56,8 @@ struct PartitionStart {
   std::int32_t number = 0;         // the partition's number in its topic
   Offset offset{0};
   bool at_beginning = true;        // nothing of the partition lies before `offset` (else: the input has a hole)
-  bool gap = false;                // records between what was committed and `offset` are gone (retention took them)
   std::string metadata;            // what was committed beside the offset; empty if none
+  bool gap = false;                // records between what was committed and `offset` are gone (retention took them)
 };
 
 class Source {
