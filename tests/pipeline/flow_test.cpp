@@ -1,6 +1,7 @@
 // The whole pipeline on fake source, sink, pane log and clock, with the real decoder and CPU engine.
 #include <gtest/gtest.h>
 
+#include <future>
 #include <set>
 #include <thread>
 
@@ -218,6 +219,18 @@ TEST(Flow, ReadErrorAndSinkErrorEndTheRunWithTheirStatus) {
     FakeSource source({{event("a", 10)}}, 1);
     EXPECT_EQ(w.run(source).code(), Code::kInternal);
   }
+}
+
+TEST(Flow, FailedCommitEndsTheRunThoughNothingMoreComesIn) {
+  World w(base_job());
+  w.options.commit_every_ms = 1'000;  // the clock stands: no epoch but the first ends by itself
+  w.sink.write_status = {Code::kUnavailable, "the topic is gone"};
+  FakeSource source({{event("a", 10)}}, 1, false);
+  auto run = std::async(std::launch::async, [&] { return w.run(source); });
+  const bool ended = run.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+  EXPECT_TRUE(ended);
+  w.stop.store(true);
+  EXPECT_EQ(run.get().message(), "the topic is gone");
 }
 
 TEST(Flow, IdlePartitionThatComesBackWithEventsForASettledPaneIsCountedAsExpired) {

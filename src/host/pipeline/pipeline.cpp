@@ -176,6 +176,7 @@ Status Pipeline::Impl::loop(const std::atomic<bool>& stop) {
       const std::lock_guard lock(failure_mutex_);
       return *failure_;
     }
+    if (Status s = committer_->status(); !s.ok()) return s;  // not only when the next epoch ends: that may be in an hour
     if (batch != nullptr) {
       if (Status s = take(std::move(batch)); !s.ok()) return s;
     }
