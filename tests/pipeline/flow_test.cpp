@@ -287,6 +287,27 @@ TEST(Flow, OpenPaneBudgetHitMakesWindowsOverRefusedPanesInexact) {
   EXPECT_EQ(w.probe.refused.load(), 1u);
 }
 
+TEST(Flow, PaneRefusedBehindAFinalResultTakesBackThatItWasExact) {
+  JobSpec job = base_job();
+  job.leaderboards[0].window = {WindowKind::kHopping, 2000, 1000, 0};
+  job.time.lateness_ms = 100'000;
+  job.budgets.open_panes = 2;
+  World w(job);
+  FakeSource source({{event("a", 10), event("b", 5000)}}, 1, false);
+  std::thread runner([&] { EXPECT_TRUE(w.run(source).ok()); });
+  const std::string key = R"(["trending",["movie"],0,2000])";
+  w.sink.wait_for([](const FakeSink& s) {
+    return std::any_of(s.results().begin(), s.results().end(),
+                       [](const auto& r) { return r.final && r.exact && r.window_start == 0; });
+  });
+  source.add(0, event("c", 1500));  // accepted, but there is no room for its pane
+  source.finish();
+  runner.join();
+  EXPECT_EQ(w.probe.refused.load(), 1u);
+  EXPECT_FALSE(w.last().at(key).exact);
+  EXPECT_TRUE(w.last().at(key).final);
+}
+
 // Items come and go for a long time under a budget that holds only those of a few windows: ids must be given back and
 // reused, and nothing may ever be refused or mixed up.
 TEST(Flow, IdsOfDroppedPanesAreReusedUnderChurn) {
