@@ -163,6 +163,16 @@ TEST(Flow, BadRecordsAmongGoodOnesBecomeLettersWithTheirOwnBytes) {
   EXPECT_EQ(by_offset[3].element, 1u);
 }
 
+TEST(Flow, LateLettersHaveTheirEnvelopeWithoutADeadLetterTopicToo) {
+  World w(base_job());
+  w.options.keep_late_letters = true;
+  FakeSource source({{event("a", 1500), {"no JSON", -1}, event("old", 10)}}, 1);
+  ASSERT_TRUE(w.run(source).ok());
+  ASSERT_EQ(w.sink.letters().size(), 1u);
+  EXPECT_EQ(w.sink.letters()[0].verdict, Verdict::kLate);
+  EXPECT_EQ(w.sink.letters()[0].envelope, "key 2");
+}
+
 TEST(Flow, EpochNeverEndsInsideAMessage) {
   World w(base_job());
   w.options.batch_events = 16;

@@ -248,6 +248,7 @@ void Pipeline::Impl::note_cut(const Batch& batch) {
 
 void Pipeline::Impl::note_letters(const Batch& batch) {
   for (const Letter& letter : batch.letters) {
+    if (is_invalid(letter.verdict) && !options_.keep_dead_letters) continue;  // noted, as envelopes are kept for late ones
     const Record& record = batch.records[letter.record];
     const Message& message = batch.messages[record.message];
     LetterOut& out = epoch_->letters.emplace_back();
