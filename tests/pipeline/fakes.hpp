@@ -138,6 +138,12 @@ class FakeSource final : public Source {
         const FakeMessage& m = q.messages[q.next];
         const auto offset = Offset{static_cast<std::int64_t>(q.next)};
         if (!batch.append(m.value, span, offset, m.timestamp_ms)) return ReadOutcome::kFull;
+        if (batch.keep_letters) {
+          Message& kept = batch.messages.back();
+          kept.envelope_begin = static_cast<std::uint32_t>(batch.envelopes.size());
+          batch.envelopes += "key " + std::to_string(q.next);
+          kept.envelope_size = static_cast<std::uint32_t>(batch.envelopes.size()) - kept.envelope_begin;
+        }
         bytes += m.value.size() + 1;
         ++q.next;
         batch.spans[span].next = Offset{static_cast<std::int64_t>(q.next)};

@@ -1,6 +1,7 @@
 // The whole pipeline on fake source, sink, pane log and clock, with the real decoder and CPU engine.
 #include <gtest/gtest.h>
 
+#include <future>
 #include <set>
 #include <thread>
 
@@ -162,6 +163,16 @@ TEST(Flow, BadRecordsAmongGoodOnesBecomeLettersWithTheirOwnBytes) {
   EXPECT_EQ(by_offset[3].element, 1u);
 }
 
+TEST(Flow, LateLettersHaveTheirEnvelopeWithoutADeadLetterTopicToo) {
+  World w(base_job());
+  w.options.keep_late_letters = true;
+  FakeSource source({{event("a", 1500), {"no JSON", -1}, event("old", 10)}}, 1);
+  ASSERT_TRUE(w.run(source).ok());
+  ASSERT_EQ(w.sink.letters().size(), 1u);
+  EXPECT_EQ(w.sink.letters()[0].verdict, Verdict::kLate);
+  EXPECT_EQ(w.sink.letters()[0].envelope, "key 2");
+}
+
 TEST(Flow, EpochNeverEndsInsideAMessage) {
   World w(base_job());
   w.options.batch_events = 16;
@@ -171,6 +182,28 @@ TEST(Flow, EpochNeverEndsInsideAMessage) {
   ASSERT_TRUE(w.run(source).ok());
   EXPECT_EQ(w.verdict(Verdict::kCounted), 501u);
   for (const ResultRecord& r : w.sink.results()) EXPECT_GE(r.events, 500u);
+}
+
+// While one lane is inside a long message, batches of another arrive that end where a message ends.
+TEST(Flow, EpochNeverEndsInsideAMessageOfAnotherLane) {
+  JobSpec job = base_job();
+  job.leaderboards[0].window = {WindowKind::kTumbling, 1'000'000, 1'000'000, 0};
+  World w(job);
+  w.options.batch_events = 16;
+  w.options.lanes = 2;
+  std::vector<FakeMessage> packed, single;
+  for (int m = 0; m < 30; ++m) {
+    std::string s;
+    for (int i = 0; i < 100; ++i) s += event("i" + std::to_string(i % 7), 10 + i, "packed").value + "\n";
+    packed.push_back({s, -1});
+  }
+  for (int i = 0; i < 500; ++i) single.push_back(event("x", 600, "single"));
+  FakeSource source({packed, single}, 3);
+  ASSERT_TRUE(w.run(source).ok());
+  for (const ResultRecord& r : w.sink.results()) {
+    EXPECT_TRUE(r.group[0] != "packed" || r.events % 100 == 0) << r.events;
+  }
+  EXPECT_EQ(w.verdict(Verdict::kCounted), 3'500u);
 }
 
 TEST(Flow, EveryCommitNamesEveryPartition) {
@@ -196,6 +229,18 @@ TEST(Flow, ReadErrorAndSinkErrorEndTheRunWithTheirStatus) {
     FakeSource source({{event("a", 10)}}, 1);
     EXPECT_EQ(w.run(source).code(), Code::kInternal);
   }
+}
+
+TEST(Flow, FailedCommitEndsTheRunThoughNothingMoreComesIn) {
+  World w(base_job());
+  w.options.commit_every_ms = 1'000;  // the clock stands: no epoch but the first ends by itself
+  w.sink.write_status = {Code::kUnavailable, "the topic is gone"};
+  FakeSource source({{event("a", 10)}}, 1, false);
+  auto run = std::async(std::launch::async, [&] { return w.run(source); });
+  const bool ended = run.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+  EXPECT_TRUE(ended);
+  w.stop.store(true);
+  EXPECT_EQ(run.get().message(), "the topic is gone");
 }
 
 TEST(Flow, IdlePartitionThatComesBackWithEventsForASettledPaneIsCountedAsExpired) {
@@ -250,6 +295,27 @@ TEST(Flow, OpenPaneBudgetHitMakesWindowsOverRefusedPanesInexact) {
   EXPECT_TRUE(w.last().at(R"(["trending",["movie"],0,1000])").exact);
   EXPECT_EQ(w.last().size(), 1u);
   EXPECT_EQ(w.probe.refused.load(), 1u);
+}
+
+TEST(Flow, PaneRefusedBehindAFinalResultTakesBackThatItWasExact) {
+  JobSpec job = base_job();
+  job.leaderboards[0].window = {WindowKind::kHopping, 2000, 1000, 0};
+  job.time.lateness_ms = 100'000;
+  job.budgets.open_panes = 2;
+  World w(job);
+  FakeSource source({{event("a", 10), event("b", 5000)}}, 1, false);
+  std::thread runner([&] { EXPECT_TRUE(w.run(source).ok()); });
+  const std::string key = R"(["trending",["movie"],0,2000])";
+  w.sink.wait_for([](const FakeSink& s) {
+    return std::any_of(s.results().begin(), s.results().end(),
+                       [](const auto& r) { return r.final && r.exact && r.window_start == 0; });
+  });
+  source.add(0, event("c", 1500));  // accepted, but there is no room for its pane
+  source.finish();
+  runner.join();
+  EXPECT_EQ(w.probe.refused.load(), 1u);
+  EXPECT_FALSE(w.last().at(key).exact);
+  EXPECT_TRUE(w.last().at(key).final);
 }
 
 // Items come and go for a long time under a budget that holds only those of a few windows: ids must be given back and

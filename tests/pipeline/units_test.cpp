@@ -247,9 +247,29 @@ TEST_F(ProgressTest, RestartInTheMiddleMakesWindowsInexactUpToTheHighestTimePlus
 
 TEST_F(ProgressTest, StartAtLatestPlacesTheHoleByTheFirstEvent) {
   progress_.start(starts(1, false));
-  bring(0, 8000);
-  EXPECT_TRUE(progress_.in_hole(8110));
-  EXPECT_FALSE(progress_.in_hole(8111));
+  bring(0, 8000);  // of the pane that ends at 9000: not late behind an event of up to 9000 + 100 + 10
+  EXPECT_TRUE(progress_.in_hole(9110));
+  EXPECT_FALSE(progress_.in_hole(9111));
+}
+
+// The first event read is a straggler of a pane that lateness keeps open; events of the next window were skipped.
+TEST_F(ProgressTest, HoleBehindAStragglerReachesToTheEventsThatMayHaveComeBeforeIt) {
+  progress_.start(starts(1, false));
+  bring(0, 8001);
+  bring(0, 9050);
+  EXPECT_TRUE(progress_.in_hole(9000));
+}
+
+TEST_F(ProgressTest, RecordsThatRetentionTookMakeInexactWhatTheyMayHaveBelongedTo) {
+  std::vector<PartitionStart> s = starts(2, false);
+  for (PartitionStart& p : s) p.metadata = CommitMetadata{5000, 4990, 5000, kNoTime, 7}.text();
+  s[0].gap = true;
+  progress_.start(s);
+  bring(1, 60'000);  // the other partition goes on without it
+  EXPECT_TRUE(progress_.in_hole(60'000));
+  bring(0, 80'000);  // what is left begins here
+  EXPECT_TRUE(progress_.in_hole(80'000));
+  EXPECT_FALSE(progress_.in_hole(81'111));
 }
 
 TEST_F(ProgressTest, StartAtTheBeginningHasNoHole) {

@@ -278,6 +278,7 @@ Status KafkaSource::resolve_starts(const rd_kafka_topic_partition_list_s& commit
         log_.warning(place(state.start) + ": offsets " + std::to_string(commit.offset) + " to " +
                      std::to_string(low - 1) + " were removed by retention before they were read; going on at " +
                      std::to_string(low) + ", and results of windows open now say \"exact\": false");
+        state.start.gap = true;
       } else {
         offset = commit.offset;
       }

@@ -19,6 +19,11 @@ bool Committer::idle() const {
   return !busy_;
 }
 
+Status Committer::status() const {
+  const std::lock_guard lock(mutex_);
+  return failed_;
+}
+
 std::uint64_t Committer::committed() const {
   const std::lock_guard lock(mutex_);
   return committed_;

@@ -26,6 +26,8 @@ class Committer {
   Status submit(std::unique_ptr<Epoch> epoch, const VerdictCounts& verdicts);
   // Waits until nothing is in flight.
   Status wait();
+  // The error of an epoch that failed, if there was one.
+  Status status() const;
   // Number of the last epoch that has committed, 0: none.
   std::uint64_t committed() const;
 

@@ -87,7 +87,7 @@ Status IngestThread::run_lane(const std::atomic<bool>& stop) {
       batch = parts_.pool->acquire(kIdleWait);
       if (!batch && parts_.pool->closed()) return {};
       if (!batch) continue;
-      batch->keep_letters = parts_.options->keep_dead_letters;
+      batch->keep_letters = parts_.options->keep_dead_letters || parts_.options->keep_late_letters;
     }
     const bool empty = batch->spans.empty();
     if (empty) parts_.pool->restamp(*batch);

@@ -1,6 +1,7 @@
 #include "pipeline/pipeline.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -20,6 +21,7 @@ namespace marquee {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{50};
+constexpr std::chrono::milliseconds kCutWait{5};
 constexpr std::int64_t kOffsetsAtLeastEveryMs = 3'600'000;  // offsets of a group without members expire one by one
 constexpr std::size_t kEpochLetterBytesMax = 16u << 20;
 constexpr auto kRelaxed = std::memory_order_relaxed;
@@ -45,6 +47,10 @@ class Pipeline::Impl {
   Status open(const std::atomic<bool>& stop);
   Status loop(const std::atomic<bool>& stop);
   Status take(BatchPtr batch);
+  BatchPtr next_batch(bool cut_wanted);
+  void note_cut(const Batch& batch);
+  // Whether every partition stands where a message ends. Lanes take turns, so the last batch alone cannot tell.
+  bool at_cut() const { return std::find(in_message_.begin(), in_message_.end(), true) == in_message_.end(); }
   void note_letters(const Batch& batch);
   bool epoch_due(std::int64_t now_ms) const;
   Status end_epoch(bool last);
@@ -78,7 +84,8 @@ class Pipeline::Impl {
   VerdictCounts epoch_verdicts_;
   std::size_t epoch_letter_bytes_ = 0;
   bool epoch_has_input_ = false;
-  bool at_cut_ = true;  // the last batch ended where a message ends
+  std::vector<bool> in_message_;  // [partition]: its last batch ended inside a message
+  std::deque<BatchPtr> set_aside_;  // in order of their lanes; see next_batch()
   std::int64_t epoch_begin_ms_ = 0;
   std::int64_t last_offsets_ms_ = 0;
   EventTimeMs committed_watermark_ = kNoTime;
@@ -145,6 +152,7 @@ Status Pipeline::Impl::run(const std::atomic<bool>& stop) {
   if (chain) chain->close();
   for (std::thread& t : lanes) t.join();
   queue_->clear();
+  set_aside_.clear();
   committer_.reset();
   engine_.reset();
   if (status.ok()) probe.phase.store(Phase::kStopped);
@@ -162,17 +170,19 @@ Status Pipeline::Impl::loop(const std::atomic<bool>& stop) {
       parts_.probe->phase.store(Phase::kDraining);
       lanes_stop_.store(true);
     }
-    BatchPtr batch = queue_->pop(kTick);
+    const bool cut_wanted = !at_cut() && epoch_due(now_ms());
+    BatchPtr batch = next_batch(cut_wanted);
     if (failed_.load()) {
       const std::lock_guard lock(failure_mutex_);
       return *failure_;
     }
+    if (Status s = committer_->status(); !s.ok()) return s;  // not only when the next epoch ends: that may be in an hour
     if (batch != nullptr) {
       if (Status s = take(std::move(batch)); !s.ok()) return s;
     }
     progress_.tick(parts_.clock->monotonic_ns());
-    if (batch == nullptr && queue_->drained()) break;
-    if (at_cut_ && epoch_due(now_ms())) {
+    if (batch == nullptr && set_aside_.empty() && queue_->drained()) break;
+    if (at_cut() && epoch_due(now_ms())) {
       if (Status s = end_epoch(false); !s.ok()) return s;
     }
   }
@@ -192,7 +202,7 @@ Status Pipeline::Impl::take(BatchPtr batch) {
   note_letters(*batch);
   epoch_verdicts_ += batch->verdicts;
   epoch_has_input_ = true;
-  at_cut_ = !batch->continued;
+  note_cut(*batch);
   if (epoch_->oldest_read_ns == 0) epoch_->oldest_read_ns = batch->first_read_ns;
   progress_.consumed(*batch);
   probe.batches.fetch_add(1, kRelaxed);
@@ -206,8 +216,39 @@ Status Pipeline::Impl::take(BatchPtr batch) {
   return {};
 }
 
+// The next batch to take, or null. While an epoch waits for its cut, batches that begin no further than where a message
+// ended are set aside, so that partitions in the middle of one come to its end. A lane that is in the middle may need a
+// batch that is held here: so when nothing comes, what was set aside goes on. (A lane's batches keep their order: what
+// goes on with a message is always its lane's next one.)
+BatchPtr Pipeline::Impl::next_batch(bool cut_wanted) {
+  while (cut_wanted) {
+    const bool may_starve = !set_aside_.empty() && pool_.free_count() == 0;
+    BatchPtr batch = queue_->pop(set_aside_.empty() ? kTick : may_starve ? std::chrono::milliseconds{0} : kCutWait);
+    if (batch == nullptr) break;
+    for (const PartitionSpan& span : batch->spans) {
+      if (raw(span.partition) < in_message_.size() && in_message_[raw(span.partition)]) return batch;
+    }
+    set_aside_.push_back(std::move(batch));
+  }
+  if (set_aside_.empty()) return cut_wanted ? BatchPtr{} : queue_->pop(kTick);
+  BatchPtr batch = std::move(set_aside_.front());
+  set_aside_.pop_front();
+  return batch;
+}
+
+void Pipeline::Impl::note_cut(const Batch& batch) {
+  for (const PartitionSpan& span : batch.spans) {
+    if (raw(span.partition) >= in_message_.size()) in_message_.resize(raw(span.partition) + 1);
+    in_message_[raw(span.partition)] = false;
+  }
+  if (!batch.continued) return;
+  const Message& cut = batch.messages[batch.records.back().message];
+  in_message_[raw(batch.spans[cut.span].partition)] = true;
+}
+
 void Pipeline::Impl::note_letters(const Batch& batch) {
   for (const Letter& letter : batch.letters) {
+    if (is_invalid(letter.verdict) && !options_.keep_dead_letters) continue;  // noted, as envelopes are kept for late ones
     const Record& record = batch.records[letter.record];
     const Message& message = batch.messages[record.message];
     LetterOut& out = epoch_->letters.emplace_back();

@@ -57,6 +57,7 @@ struct PartitionStart {
   Offset offset{0};
   bool at_beginning = true;        // nothing of the partition lies before `offset` (else: the input has a hole)
   std::string metadata;            // what was committed beside the offset; empty if none
+  bool gap = false;                // records between what was committed and `offset` are gone (retention took them)
 };
 
 class Source {

@@ -66,11 +66,9 @@ void Progress::start(const std::vector<PartitionStart>& starts) {
     epoch_before_ = std::max(epoch_before_, m.epoch);
     raise_hole(m.hole_until);
     if (s.at_beginning) continue;
-    if (m.high != kNoTime) {
-      raise_hole(m.high + job_.time.lateness_ms + 1);
-    } else {
-      p.hole_open = true;
-    }
+    if (m.high != kNoTime) raise_hole(m.high + job_.time.lateness_ms + 1);
+    // What was committed says nothing of how far in time records reach that are gone since then.
+    p.hole_open = m.high == kNoTime || s.gap;
   }
 }
 
@@ -86,8 +84,7 @@ void Progress::consumed(const Batch& batch) {
     p.highest = std::max(p.highest, span.event_time_max);
     high_ = std::max(high_, span.event_time_max);
     if (p.hole_open && span.first_event_time != kNoTime) {
-      // What lies before may be as late as this event, allowing for disorder among the two.
-      raise_hole(span.first_event_time + job_.time.disorder_ms + job_.time.lateness_ms + 1);
+      raise_hole(latest_before(span.first_event_time) + 1);
       p.hole_open = false;
     }
     if (moved) {
@@ -103,6 +100,16 @@ void Progress::consumed(const Batch& batch) {
     }
   }
   advance();
+}
+
+// The latest event time that may have come before one of `time` without making it late for every leaderboard: such an
+// event raises the watermark to less than the end of a pane of `time` + lateness.
+EventTimeMs Progress::latest_before(EventTimeMs time) const {
+  EventTimeMs latest = time;
+  for (const LeaderboardSpec& board : job_.leaderboards) {
+    latest = std::max(latest, board.window.pane_end(board.window.pane_of(time)));
+  }
+  return latest + job_.time.lateness_ms + job_.time.disorder_ms;
 }
 
 void Progress::tick(std::int64_t now_ns) {
@@ -122,10 +129,6 @@ void Progress::tick(std::int64_t now_ns) {
       p.hole_open = false;
     }
   }
-  // While a hole is not placed in time, whatever is open now stays inexact.
-  for (const Partition& p : partitions_) {
-    if (p.hole_open && high_ != kNoTime) raise_hole(high_ + job_.time.disorder_ms + job_.time.lateness_ms + 1);
-  }
   if (idle_count() == partitions_.size() && high_ != kNoTime && job_watermark_ != kEndOfTime) {
     if (job_watermark_ == kNoTime) {  // all became idle before every one of them had brought something
       EventTimeMs least = kEndOfTime;
@@ -141,6 +144,10 @@ void Progress::tick(std::int64_t now_ns) {
 }
 
 void Progress::advance() {
+  // While a hole is not placed in time, whatever is open now stays inexact.
+  for (const Partition& p : partitions_) {
+    if (p.hole_open && high_ != kNoTime) raise_hole(high_ + job_.time.disorder_ms + job_.time.lateness_ms + 1);
+  }
   if (job_watermark_ == kEndOfTime) return;
   EventTimeMs least = kEndOfTime;
   for (const Partition& p : partitions_) {

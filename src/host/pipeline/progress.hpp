@@ -71,6 +71,7 @@ class Progress {
     std::int64_t quiet_ms = 0;   // since its end was reported, while its fetches succeed
   };
   void advance();
+  EventTimeMs latest_before(EventTimeMs time) const;
   void raise_hole(EventTimeMs until) { hole_until_ = std::max(hole_until_, until); }
 
   const JobSpec& job_;

@@ -35,6 +35,8 @@ WindowBook::Admitted WindowBook::admit(Batch& batch, const Progress& progress) {
           board.refused = raw(board.refused.first) > raw(board.refused.last)
                               ? PaneRun{pane, pane}
                               : PaneRun{std::min(board.refused.first, pane), std::max(board.refused.last, pane)};
+          // What has been said of windows over it is no longer exact.
+          mark_dirty(board, window, pane, ranked_watermark_);
           pane = kNoPane;
         } else {
           open_pane(board, window, pane);
