@@ -31,6 +31,9 @@ int run_stream(const RunOptions& options) {
   const Status status = job.run(stop);
   if (status.ok()) {
     log.info("marquee has left; everything read is committed");
+  } else if (stop.load() && status.code() == Code::kUnavailable) {
+    log.warning(status.message());  // told to leave while the broker is away: nothing is lost, and it is no failure
+    return 0;
   } else {
     log.error(status.message());
   }

@@ -63,8 +63,9 @@ Presence presence(const rd_kafka_metadata_t& metadata, const std::string& name) 
   return Presence::kMissing;
 }
 
-// Empty when the broker has created the topic (or somebody else has); else why not.
-std::string create_topic(rd_kafka_t* rk, const TopicWish& wish) {
+// Empty when the broker has created the topic (or it is there already: then it is not `ours`); else why not.
+std::string create_topic(rd_kafka_t* rk, const TopicWish& wish, bool& ours) {
+  ours = true;
   std::array<char, 256> text{};
   const std::unique_ptr<rd_kafka_NewTopic_t, void (*)(rd_kafka_NewTopic_t*)> topic(
       rd_kafka_NewTopic_new(wish.name.c_str(), wish.partitions, -1, text.data(), text.size()),
@@ -87,6 +88,7 @@ std::string create_topic(rd_kafka_t* rk, const TopicWish& wish) {
       rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
   for (size_t i = 0; i < count; ++i) {
     const rd_kafka_resp_err_t error = rd_kafka_topic_result_error(results[i]);
+    if (error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) ours = false;
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) continue;
     const char* why = rd_kafka_topic_result_error_string(results[i]);
     return why != nullptr ? why : rd_kafka_err2str(error);
@@ -159,15 +161,16 @@ Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vecto
       continue;
     }
     const std::string where = "topic " + wish.name + " on Kafka at " + client.brokers();
+    bool ours = false;
     if (found == Presence::kLeaderless) {
       waiting.say(where + " has a partition without a leader; trying on");
     } else if (!create) {
       waiting.say(where + " does not exist. Create it with: " + command(client.brokers(), wish));
-    } else if (const std::string why = administers ? create_topic(rk, wish) : "the cluster has no controller";
+    } else if (const std::string why = administers ? create_topic(rk, wish, ours) : "the cluster has no controller";
                !why.empty()) {
       waiting.say(where + " does not exist, and the broker does not let us create it (" + why +
                   "). Create it with: " + command(client.brokers(), wish));
-    } else {
+    } else if (ours) {
       log.info("created " + where + " with " + std::to_string(wish.partitions) + " partitions");
     }
     std::this_thread::sleep_for(kRetryPause);

@@ -187,8 +187,12 @@ Status Pipeline::Impl::loop(const std::atomic<bool>& stop) {
     }
   }
   // Every lane has ended. Of its own accord: the input is over, and everything settles.
-  if (!lanes_stop_.load(kRelaxed)) progress_.finish();
-  if (Status s = end_epoch(true); !s.ok()) return s;
+  const bool over = !lanes_stop_.load(kRelaxed);
+  if (over) progress_.finish();
+  // Told to stop with nothing new since the last epoch: a commit of nothing would need a broker that may be away.
+  if (over || epoch_has_input_ || book_.due(progress_, emit_clock_ms())) {
+    if (Status s = end_epoch(true); !s.ok()) return s;
+  }
   return committer_->wait();
 }
 
@@ -277,7 +281,7 @@ bool Pipeline::Impl::epoch_due(std::int64_t now_ms) const {
   if (!committer_->idle()) return false;  // one epoch in flight; this one goes on until it is full
   if (epoch_has_input_) return true;
   if (now_ms - last_offsets_ms_ >= kOffsetsAtLeastEveryMs) return true;
-  return progress_.job_watermark() != committed_watermark_ && book_.due(progress_, emit_clock_ms());
+  return book_.due(progress_, emit_clock_ms());
 }
 
 Status Pipeline::Impl::end_epoch(bool last) {

@@ -87,7 +87,10 @@ bool WindowBook::due(const Progress& progress, std::int64_t now_ms) const {
           ranked_watermark_ == kNoTime ? board.windows.begin()->first : spec.window.first_window_ending_after(ranked_watermark_));
       if (first_new != board.windows.end() && complete(spec.window, first_new->first, watermark)) return true;
     }
-    if (!board.emitted_once || now_ms - board.last_emit_ms >= spec.emit_every_ms) return true;
+    const auto open = board.windows.lower_bound(
+        watermark == kNoTime ? board.windows.begin()->first : spec.window.first_window_ending_after(watermark));
+    const bool may = !board.emitted_once || now_ms - board.last_emit_ms >= spec.emit_every_ms;
+    if (may && open != board.windows.end() && open->second.dirty) return true;
   }
   return false;
 }
