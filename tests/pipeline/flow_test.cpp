@@ -181,6 +181,8 @@ TEST(Flow, EpochNeverEndsInsideAMessage) {
   FakeSource source({{{packed, -1}, event("x", 600)}}, 3);
   ASSERT_TRUE(w.run(source).ok());
   EXPECT_EQ(w.verdict(Verdict::kCounted), 501u);
+  EXPECT_EQ(w.probe.messages_read.load(), 2u);
+  EXPECT_EQ(w.probe.bytes_read.load(), packed.size() + 1 + event("x", 600).value.size() + 1);
   for (const ResultRecord& r : w.sink.results()) EXPECT_GE(r.events, 500u);
 }
 

@@ -61,6 +61,8 @@ void carry_over(Batch& from, std::size_t first_record, Batch& to) {
     to.records.push_back(r);
   }
   from.records.resize(first_record);
+  from.messages.resize(first_message + (from.continued ? 1 : 0));
+  from.arena_used = begin;
 }
 
 IngestThread::IngestThread(const IngestParts& parts, std::vector<EventTimeMs> highest)

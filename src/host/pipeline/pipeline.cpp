@@ -210,7 +210,7 @@ Status Pipeline::Impl::take(BatchPtr batch) {
   if (epoch_->oldest_read_ns == 0) epoch_->oldest_read_ns = batch->first_read_ns;
   progress_.consumed(*batch);
   probe.batches.fetch_add(1, kRelaxed);
-  probe.messages_read.fetch_add(batch->messages.size(), kRelaxed);
+  probe.messages_read.fetch_add(batch->messages.size() - (batch->continued ? 1 : 0), kRelaxed);
   probe.bytes_read.fetch_add(batch->arena_used, kRelaxed);
   probe.events_aggregated.fetch_add(batch->event_count - batch->slot_events[0], kRelaxed);
   if (batch->event_count > 0) {
