@@ -272,6 +272,14 @@ TEST_F(ProgressTest, RecordsThatRetentionTookMakeInexactWhatTheyMayHaveBelongedT
   EXPECT_FALSE(progress_.in_hole(81'111));
 }
 
+TEST_F(ProgressTest, PartitionFoundWithItsFirstRecordsRemovedIsAHole) {
+  progress_.start(starts(1));
+  bring(0, 8000);
+  next_[1] = 5;
+  bring(1, 8000);
+  EXPECT_TRUE(progress_.in_hole(8000));
+}
+
 TEST_F(ProgressTest, StartAtTheBeginningHasNoHole) {
   progress_.start(starts(1));
   bring(0, 8000);

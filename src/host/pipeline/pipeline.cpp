@@ -59,7 +59,11 @@ class Pipeline::Impl {
 
   std::int64_t now_ms() const { return parts_.clock->monotonic_ns() / 1'000'000; }
   // The clock that spaces provisional results.
-  std::int64_t emit_clock_ms() const { return options_.emission == Emission::kSettled ? progress_.job_watermark() : now_ms(); }
+  std::int64_t emit_clock_ms() const {
+    if (options_.emission == Emission::kLive) return now_ms();
+    // Without a watermark, or at the end of time, differences must still not overflow.
+    return std::clamp(progress_.job_watermark(), -kEventTimeMsMax, 2 * kEventTimeMsMax);
+  }
   void fail(Status status) {
     const std::lock_guard lock(failure_mutex_);
     if (!failure_) failure_ = std::move(status);
@@ -271,7 +275,7 @@ bool Pipeline::Impl::epoch_due(std::int64_t now_ms) const {
   const std::uint64_t rows = engine_->epoch_rows();
   if (rows >= options_.epoch_rows_max || epoch_letter_bytes_ >= kEpochLetterBytesMax) return true;
   // Panes that have settled make room, of panes, entries and ids, when the epoch ends.
-  if (progress_.job_watermark() != committed_watermark_ &&
+  if (progress_.job_watermark() != committed_watermark_ && (book_.can_drop(progress_) || ids_.has_garbage()) &&
       (book_.open_panes() * 2 >= job_.budgets.open_panes || ids_.near_budget() ||
        (engine_->stats().entries + rows) * 4 >= job_.budgets.entries * 3)) {
     return true;

@@ -78,6 +78,7 @@ void Progress::consumed(const Batch& batch) {
     Partition& p = partitions_[raw(span.partition)];
     MARQUEE_CHECK(!p.known || raw(span.first) >= raw(p.next));
     MARQUEE_CHECK(raw(span.next) >= raw(span.first));
+    if (!p.known) p.hole_open = raw(span.first) > 0;  // found while running, its first records already removed
     p.known = true;
     const bool moved = raw(span.next) > raw(p.next);
     p.next = span.next;

@@ -182,6 +182,17 @@ Status WindowBook::rank_window(LeaderboardIndex index, WindowIndex w, Window& wi
   return {};
 }
 
+bool WindowBook::can_drop(const Progress& progress) const {
+  for (std::size_t l = 0; l < boards_.size(); ++l) {
+    const WindowSpec& window = job_.leaderboards[l].window;
+    if (!boards_[l].panes.empty() && window_settled(window, window.last_window_with(*boards_[l].panes.begin()),
+                                                    progress.job_watermark(), job_.time.lateness_ms)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 void WindowBook::drop_settled(Engine& engine, const Progress& progress,
                               std::vector<std::pair<LeaderboardIndex, PaneIndex>>& dropped) {
   const EventTimeMs watermark = progress.job_watermark();

@@ -45,6 +45,9 @@ class WindowBook {
   // Drops panes that no open window needs, from the engine and from here.
   void drop_settled(Engine& engine, const Progress& progress, std::vector<std::pair<LeaderboardIndex, PaneIndex>>& dropped);
 
+  // Whether drop_settled() would drop something.
+  bool can_drop(const Progress& progress) const;
+
   std::size_t open_panes() const { return open_panes_; }
 
  private:
