@@ -263,7 +263,7 @@ dimensions = { category = "category", country = "country", device = "device" }
 
 
 class World:
-    """A scenario's broker, topics, files and programs. Topics have names of their own, so that a broker can be shared."""
+    """A scenario's broker, topics, files and programs. Topics have names of their own: brokers are shared."""
 
     def __init__(self, options: argparse.Namespace, scenario: str, folder: pathlib.Path):
         self.options, self.folder = options, folder
@@ -387,7 +387,9 @@ class World:
 
     def wait_committed(self) -> None:
         def holds() -> bool:
-            with contextlib.suppress(wire.KafkaError):  # a broker on a busy machine may lose its leadership for a moment
+            with contextlib.suppress(
+                wire.KafkaError
+            ):  # a broker on a busy machine may lose its leadership for a moment
                 committed, end = self.committed()
                 return committed == end
             return False
@@ -460,9 +462,12 @@ def straight(world: World, count: int, *more: str) -> None:
     messages = world.read_input()
     results = world.read_results()
     java = [(r.partition, r.offset, r.timestamp, r.headers, r.key, r.value) for r in results]
-    by_java = [(*row[:3], re.sub(r"(^|,)([\w-]+):", r"\1\2=", row[3]), *row[4:]) for row in world.broker.read_with_java(world.output)]
+    by_java = [
+        (*row[:3], re.sub(r"(^|,)([\w-]+):", r"\1\2=", row[3]), *row[4:])
+        for row in world.broker.read_with_java(world.output)
+    ]
     equal(len(by_java), len(java), "records that Java's consumer sees")
-    for ours, theirs in zip(java, by_java):
+    for ours, theirs in zip(java, by_java, strict=True):
         equal(theirs, ours, "a record as Java's consumer sees it, and as kcat does")
     equal(world.check_results(messages, results, 50), verdicts, "verdicts of the oracle, and of marquee")
 
@@ -500,7 +505,7 @@ def compressions(world: World) -> None:
     world.shared_broker()
     codecs = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
     topics = [f"{world.name}-{codec}" for codec in codecs]
-    for topic, (codec, number) in zip(topics, codecs.items()):
+    for topic, (codec, number) in zip(topics, codecs.items(), strict=True):
         world.gen(2000, "--density", "600/min", "--compression", codec, topic=topic)
         with world.broker.client() as client:
             equal(client.codec(topic, 0), number, f"codec of the batches of {topic}")
@@ -517,7 +522,9 @@ def broker_restarted(world: World) -> None:
     world.own_broker()
     count = 12_000
     world.configure()
-    gen = world.start_gen(count, "--rate", "1000/s", "--density", "3000/min", "--ledger", str(world.folder / "ledger.json"))
+    gen = world.start_gen(
+        count, "--rate", "1000/s", "--density", "3000/min", "--ledger", str(world.folder / "ledger.json")
+    )
     try:
         with world.run() as run:
             run.wait_read(2000, exactly=False)
@@ -621,7 +628,9 @@ def restarted(world: World) -> None:
     final = {key for key, value in of_first.items() if value["final"]}
     for key in final & expected.keys():
         if key not in of_second:
-            equal(of_first[key], expected[key] | {"revision": of_first[key]["revision"]}, f"result {key} of the first run")
+            equal(
+                of_first[key], expected[key] | {"revision": of_first[key]["revision"]}, f"result {key} of the first run"
+            )
     inexact = exact = 0
     for key, value in of_second.items():
         check(value["exact"] == (value["window_start"] >= bound), f"bound {bound}, and the second run says {value}")
@@ -650,7 +659,8 @@ def movietweetings(world: World) -> None:
     for partition in range(PARTITIONS):
         line = ["kcat", "-b", world.broker.address, "-P", "-t", world.input, "-p", str(partition)]
         subprocess.run(line, check=True, input=b"".join(ratings[partition::PARTITIONS]), timeout=PATIENCE_S)
-    event = '\nitem = "content_id"\ntime = "event_time"\ntime_unit = "s"\nwatch = ""\ndimensions = { category = "category" }\n'
+    event = '\nitem = "content_id"\ntime = "event_time"\ntime_unit = "s"\nwatch = ""\n'
+    event += 'dimensions = { category = "category" }\n'
     boards = (
         '[[leaderboard]]\nname = "day"\nby = ["category"]\nwindow = "tumbling 1d"\ntop = 10\n'
         '[[leaderboard]]\nname = "week"\nby = []\nwindow = "hopping 7d every 1d"\ntop = 10\n'
@@ -705,7 +715,9 @@ def main() -> int:
     parser.add_argument("--oracle", type=lambda p: pathlib.Path(p).resolve(), required=True, metavar="FILE")
     parser.add_argument("--broker-dir", type=lambda p: pathlib.Path(p).resolve(), metavar="DIR")
     parser.add_argument("--data", default=os.environ.get("MARQUEE_DATA_DIR"), metavar="DIR", help="real data sets")
-    parser.add_argument("scenarios", nargs="*", choices=["broker-up", "broker-down", *SCENARIOS, []], metavar="SCENARIO")
+    parser.add_argument(
+        "scenarios", nargs="*", choices=["broker-up", "broker-down", *SCENARIOS, []], metavar="SCENARIO"
+    )
     options = parser.parse_args()
     if not options.scenarios:
         print(*SCENARIOS, sep="\n")
