@@ -1,5 +1,6 @@
 // Allocations per event after warm-up: replays FILE once and FILE twice over, in one process each pass, and divides the
-// additional calls of operator new by the additional events. What is left is per batch, epoch and result, not per event.
+// additional calls of operator new by the additional events. What is left is per batch, epoch and result, not per
+// event.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -27,10 +28,18 @@ void* operator new(std::size_t size, std::align_val_t alignment) {
   if (void* p = std::aligned_alloc(a, (size + a - 1) / a * a)) return p;
   std::abort();
 }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::align_val_t) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
+  std::free(p);
+}
 
 namespace {
 
@@ -95,7 +104,7 @@ int main(int argc, char** argv) {
   const Pass twice = replay({argv[1], argv[1]});
   if (twice.events != 2 * once.events) return 70;
   const double more = static_cast<double>(twice.allocations) - static_cast<double>(once.allocations);
-  std::printf("{\"events\":%llu,\"allocations_once\":%llu,\"allocations_twice\":%llu,\"per_event\":%.6f}\n", once.events,
-              once.allocations, twice.allocations, more / static_cast<double>(once.events));
+  std::printf("{\"events\":%llu,\"allocations_once\":%llu,\"allocations_twice\":%llu,\"per_event\":%.6f}\n",
+              once.events, once.allocations, twice.allocations, more / static_cast<double>(once.events));
   return 0;
 }

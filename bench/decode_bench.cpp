@@ -1,9 +1,10 @@
 // The decoder beside a loop that only parses the same fields with simdjson, in one run, on the same arenas.
 //
-// Events: about 195 bytes, eight fields (event_id, action, user_id, content_id, category, country, event_time, watch_ms), one a
-// line; 100 k items, Zipf 1.0; 8 categories, 40 countries; 4 arenas of 16,384 events, taken in turn. The loop reads user_id, content_id,
-// category, country, event_time and watch_ms by key in the order they stand in, from iterate_many over windows of 1 MB, without threads.
-// The decoder checks every byte, looks items and combinations up and fills the columns. Both must come to the same sums.
+// Events: about 195 bytes, eight fields (event_id, action, user_id, content_id, category, country, event_time,
+// watch_ms), one a line; 100 k items, Zipf 1.0; 8 categories, 40 countries; 4 arenas of 16,384 events, taken in turn.
+// The loop reads user_id, content_id, category, country, event_time and watch_ms by key in the order they stand in,
+// from iterate_many over windows of 1 MB, without threads. The decoder checks every byte, looks items and combinations
+// up and fills the columns. Both must come to the same sums.
 #include <benchmark/benchmark.h>
 #include <simdjson.h>
 
@@ -44,15 +45,18 @@ std::vector<std::string> make_events(Kind kind) {
   for (std::size_t i = 0; i < kItems; ++i) cumulative[i] = sum += 1.0 / static_cast<double>(i + 1);
   static const char* const categories[] = {"movie", "show", "live", "kids", "documentary", "sports", "music", "news"};
   static const char* const actions[] = {"play", "heartbeat", "heartbeat", "heartbeat", "stop"};
-  static const char* const titles[] = {"Heat", "Am\xc3\xa9lie", "The Long Goodbye", "Alien", "Das Boot", "\xe4\xb8\x83\xe4\xba\xba\xe3\x81\xae\xe4\xbe\x8d"};
+  static const char* const titles[] = {"Heat",  "Am\xc3\xa9lie", "The Long Goodbye",
+                                       "Alien", "Das Boot",      "\xe4\xb8\x83\xe4\xba\xba\xe3\x81\xae\xe4\xbe\x8d"};
   std::vector<std::string> events;
   for (std::size_t i = 0; i < kArenas * kEvents; ++i) {
     const double at = std::uniform_real_distribution<double>(0, sum)(random);
-    const auto rank = static_cast<std::size_t>(std::lower_bound(cumulative.begin(), cumulative.end(), at) - cumulative.begin());
+    const auto rank =
+        static_cast<std::size_t>(std::lower_bound(cumulative.begin(), cumulative.end(), at) - cumulative.begin());
     char rest[256];
     const std::string title =
-        kind == Kind::kSmall ? ""
-                             : std::string("\"title\":\"") + (random() % 50 == 0 ? "\\\"M\\\"" : titles[random() % 6]) + "\",";
+        kind == Kind::kSmall
+            ? ""
+            : std::string("\"title\":\"") + (random() % 50 == 0 ? "\\\"M\\\"" : titles[random() % 6]) + "\",";
     std::snprintf(rest, sizeof rest,
                   R"(","action":"%s","user_id":"u-%llu","content_id":"m-%06zu",%s"category":"%s","country":"%c%c",)"
                   R"("event_time":%llu,"watch_ms":%llu})",
@@ -80,7 +84,8 @@ struct Workload {
   explicit Workload(Kind kind) {
     const std::vector<std::string> events = make_events(kind);
     for (std::size_t a = 0; a < kArenas; ++a) {
-      batches.push_back(std::make_unique<Batch>(BatchShape{.events_max = kEvents, .arena_bytes = 8u << 20, .leaderboard_count = 1}));
+      batches.push_back(
+          std::make_unique<Batch>(BatchShape{.events_max = kEvents, .arena_bytes = 8u << 20, .leaderboard_count = 1}));
       for (std::size_t i = 0; i < kEvents; ++i) batches[a]->append(events[a * kEvents + i], 0, Offset{0}, -1);
     }
     // Every id is known, as in a stream that has run for a while.
@@ -201,7 +206,9 @@ constexpr decoding::ReaderChoice kAlone{.scanner = false, .stream = false};
 
 BENCHMARK_CAPTURE(ratio, small, Kind::kSmall, kAll)->UseManualTime()->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(ratio, titled, Kind::kTitled, kAll)->UseManualTime()->Unit(benchmark::kMicrosecond);
-BENCHMARK_CAPTURE(ratio, small_without_scanner, Kind::kSmall, kNoScanner)->UseManualTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(ratio, small_without_scanner, Kind::kSmall, kNoScanner)
+    ->UseManualTime()
+    ->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(ratio, small_record_by_record, Kind::kSmall, kAlone)->UseManualTime()->Unit(benchmark::kMicrosecond);
 
 }  // namespace

@@ -38,7 +38,8 @@ void LookUp(benchmark::State& state) {
   const Dictionary::View view = lookups.dictionary.view();
   const std::size_t n = lookups.wanted.size();
   for (const std::uint32_t i : lookups.wanted) {
-    if (view.find(lookups.text[i], view.hash(lookups.text[i])) != lookups.id[i]) return state.SkipWithError("wrong answer");
+    if (view.find(lookups.text[i], view.hash(lookups.text[i])) != lookups.id[i])
+      return state.SkipWithError("wrong answer");
   }
   // Payload bytes stand in a row, as in an arena; so must these texts, or their own misses would be measured.
   std::string arena;
@@ -65,7 +66,8 @@ void LookUp(benchmark::State& state) {
   }
   const double done = static_cast<double>(n) * static_cast<double>(state.iterations());
   state.counters["lookups/s"] = benchmark::Counter(done, benchmark::Counter::kIsRate);
-  state.counters["CPU-ns/lookup"] = benchmark::Counter(done / 1e9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["CPU-ns/lookup"] =
+      benchmark::Counter(done / 1e9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK(LookUp)->ArgNames({"texts", "ahead"})->ArgsProduct({{100'000, 1'000'000}, {0, 16, 64}});
 

@@ -83,7 +83,8 @@ class Stream final : public BatchHome {
         if (ids[key] == 0) ids[key] = next_id++;
         const std::uint32_t id = ids[key];
         batch.item()[i] = ItemId{id};
-        batch.combination()[i] = CombinationId{1 + id % kGroups + kGroups * static_cast<std::uint32_t>(random() % (kCombinations / kGroups))};
+        batch.combination()[i] = CombinationId{
+            1 + id % kGroups + kGroups * static_cast<std::uint32_t>(random() % (kCombinations / kGroups))};
         batch.slot()[i] = 1;
         batch.watch_ms()[i] = static_cast<std::uint32_t>(random() % 60'000);
         ++counts_[id];
@@ -133,7 +134,8 @@ bool right(const Partials& partials, const std::vector<std::uint32_t>& counts) {
   std::uint64_t keys = 0;
   for (const std::uint32_t n : counts) keys += n > 0 ? 1 : 0;
   for (const PartialRow& row : partials.panes[0].rows) {
-    if (row.views != counts[raw(row.item)] || raw(row.group) != 1 + (1 + raw(row.item) % kGroups) % kGroups) return false;
+    if (row.views != counts[raw(row.item)] || raw(row.group) != 1 + (1 + raw(row.item) % kGroups) % kGroups)
+      return false;
   }
   return keys == partials.panes[0].rows.size();
 }
@@ -179,7 +181,8 @@ void Aggregate(benchmark::State& state) {
   if (!stream.all_at_home()) return state.SkipWithError("a batch did not come home");
   const double events = static_cast<double>(stream.events()) * static_cast<double>(state.iterations());
   state.counters["events/s"] = benchmark::Counter(events, benchmark::Counter::kIsRate);
-  state.counters["CPU-ns/event"] = benchmark::Counter(events / 1e9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["CPU-ns/event"] =
+      benchmark::Counter(events / 1e9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
   state.counters["of-it-submit"] = submit_ns / events;
   state.counters["of-it-end_epoch"] = end_epoch_ns / events;
   state.counters["engine-MB"] = static_cast<double>(bench.engine->stats().memory_bytes) / 1e6;

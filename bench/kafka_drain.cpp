@@ -1,6 +1,6 @@
-// The baseline of `run`: a bare librdkafka consumer that reads a topic from its beginning to its end in batches and drops
-// every message. kafka_drain BROKERS TOPIC MESSAGES prints one JSON line: messages, bytes, CPU-ns a message (the whole
-// process, librdkafka's threads included).
+// The baseline of `run`: a bare librdkafka consumer that reads a topic from its beginning to its end in batches and
+// drops every message. kafka_drain BROKERS TOPIC MESSAGES prints one JSON line: messages, bytes, CPU-ns a message (the
+// whole process, librdkafka's threads included).
 #include <librdkafka/rdkafka.h>
 #include <sys/resource.h>
 
@@ -15,7 +15,9 @@ namespace {
 double cpu_seconds() {
   rusage u{};
   getrusage(RUSAGE_SELF, &u);
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+  };
   return seconds(u.ru_utime) + seconds(u.ru_stime);
 }
 

@@ -1,5 +1,5 @@
-// The baseline of `replay`: a loop that only parses, with simdjson's fastest documented way (On-Demand iterate_many, one
-// thread), the six fields an application of this kind reads, and adds up enough to prove it did. No dictionary, no
+// The baseline of `replay`: a loop that only parses, with simdjson's fastest documented way (On-Demand iterate_many,
+// one thread), the six fields an application of this kind reads, and adds up enough to prove it did. No dictionary, no
 // windows, no checks. parse_loop FILE prints one JSON line: records, the sum of watch_ms, bytes, CPU-ns a record.
 #include <fcntl.h>
 #include <simdjson.h>
@@ -17,7 +17,9 @@ namespace {
 double cpu_seconds() {
   rusage u{};
   getrusage(RUSAGE_SELF, &u);
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+  };
   return seconds(u.ru_utime) + seconds(u.ru_stime);
 }
 
@@ -75,7 +77,9 @@ int main(int argc, char** argv) {
   }
   const double cpu = cpu_seconds() - begin;
   close(fd);
-  std::printf("{\"records\":%llu,\"watch_ms\":%llu,\"bytes\":%llu,\"text_bytes\":%llu,\"time_xor\":%lld,\"cpu_ns_per_record\":%.2f,\"cpu_seconds\":%.4f}\n",
-              records, watch, bytes, text, time_xor, cpu * 1e9 / static_cast<double>(records ? records : 1), cpu);
+  std::printf(
+      "{\"records\":%llu,\"watch_ms\":%llu,\"bytes\":%llu,\"text_bytes\":%llu,\"time_xor\":%lld,\"cpu_ns_per_record\":%"
+      ".2f,\"cpu_seconds\":%.4f}\n",
+      records, watch, bytes, text, time_xor, cpu * 1e9 / static_cast<double>(records ? records : 1), cpu);
   return 0;
 }

@@ -34,11 +34,18 @@ def machine():
             model = line.split(":", 1)[1].strip()
             break
     memory_kb = int(re.search(r"MemTotal:\s+(\d+)", open("/proc/meminfo", encoding="utf8").read()).group(1))
-    return {"cpu": model, "cores": os.cpu_count(), "memory_gib": round(memory_kb / 2**20, 1), "kernel": platform.release()}
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory_kb / 2**20, 1),
+        "kernel": platform.release(),
+    }
 
 
 def commit():
-    got = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False)
+    got = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     return got.stdout.strip() or "unknown"
 
 
@@ -64,19 +71,36 @@ class Report:
 
     def row(self, measure, reached, at_least, aim, higher_is_better=True, note=""):
         ok = reached >= at_least if higher_is_better else reached <= at_least
-        self.rows.append({"measure": measure, "reached": round(reached, 3), "at_least": at_least, "aim": aim, "met": ok, "note": note})
+        self.rows.append(
+            {
+                "measure": measure,
+                "reached": round(reached, 3),
+                "at_least": at_least,
+                "aim": aim,
+                "met": ok,
+                "note": note,
+            }
+        )
 
     def print(self):
         width = max(len(r["measure"]) for r in self.rows)
         print(f"\n{'measure':<{width}}  {'reached':>9}  {'at least':>9}  {'aim':>7}")
         for r in self.rows:
             mark = "" if r["met"] else "  (not reached)"
-            print(f"{r['measure']:<{width}}  {r['reached']:>9g}  {r['at_least']:>9g}  {r['aim']:>7g}{mark}{'  ' + r['note'] if r['note'] else ''}")
+            print(
+                f"{r['measure']:<{width}}  {r['reached']:>9g}  {r['at_least']:>9g}  {r['aim']:>7g}{mark}{'  ' + r['note'] if r['note'] else ''}"
+            )
 
     def write(self, name, figures):
         RESULTS.mkdir(parents=True, exist_ok=True)
-        document = {"benchmark": name, "machine": machine(), "commit": commit(), "command": "./dev bench " + " ".join(sys.argv[1:]),
-                    "quick": self.quick, **figures}
+        document = {
+            "benchmark": name,
+            "machine": machine(),
+            "commit": commit(),
+            "command": "./dev bench " + " ".join(sys.argv[1:]),
+            "quick": self.quick,
+            **figures,
+        }
         (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf8")
 
 
@@ -89,28 +113,64 @@ def micro(report, args):
             arguments.append("--benchmark_min_time=0.05")
         out, _ = run_cpu(arguments)
         figures[binary.name] = [
-            {k: b[k] for k in b if k in ("name", "cpu_time", "time_unit", "items_per_second", "bytes_per_second") or k.endswith("_ns") or k.endswith("ratio")}
+            {
+                k: b[k]
+                for k in b
+                if k in ("name", "cpu_time", "time_unit", "items_per_second", "bytes_per_second")
+                or k.endswith("_ns")
+                or k.endswith("ratio")
+            }
             for b in json.loads(out)["benchmarks"]
         ]
         for b in figures[binary.name]:
             rate = b.get("items_per_second")
-            print(f"{binary.name:<18} {b['name']:<58} {rate / 1e6 if rate else 0:>9.2f} M/s  {1e9 / rate if rate else 0:>8.1f} ns")
+            print(
+                f"{binary.name:<18} {b['name']:<58} {rate / 1e6 if rate else 0:>9.2f} M/s  {1e9 / rate if rate else 0:>8.1f} ns"
+            )
     report.write("micro", {"figures": figures})
     decode = {b["name"]: b for b in figures.get("decode_bench", [])}
     ours = [b for n, b in decode.items() if n.lower().startswith("bm_decoder")]
     base = [b for n, b in decode.items() if "simdjson" in n.lower()]
     if ours and base:
-        report.row("decode / simdjson loop, six fields (speed)", max(b["items_per_second"] for b in ours) / max(b["items_per_second"] for b in base), 0.85, 1.2)
+        report.row(
+            "decode / simdjson loop, six fields (speed)",
+            max(b["items_per_second"] for b in ours) / max(b["items_per_second"] for b in base),
+            0.85,
+            1.2,
+        )
     engine = [b for b in figures.get("engine_bench", []) if "zipf" in b["name"].lower() and "1000000" in b["name"]]
     if engine:
-        report.row("CPU engine, 1 M keys, Zipf 1.0 (M events/s a core)", max(b["items_per_second"] for b in engine) / 1e6, 60, 80)
+        report.row(
+            "CPU engine, 1 M keys, Zipf 1.0 (M events/s a core)",
+            max(b["items_per_second"] for b in engine) / 1e6,
+            60,
+            80,
+        )
 
 
 def generate(folder, count):
     path = folder / f"small-{count}.ndjson"
     if not path.exists():
-        run_cpu([MARQUEE, "gen", "--profile", "small", "--count", str(count), "--seed", "7", "--bad-share", "0", "--late-share", "0",
-                 "--titles", "100000", "--output", path])
+        run_cpu(
+            [
+                MARQUEE,
+                "gen",
+                "--profile",
+                "small",
+                "--count",
+                str(count),
+                "--seed",
+                "7",
+                "--bad-share",
+                "0",
+                "--late-share",
+                "0",
+                "--titles",
+                "100000",
+                "--output",
+                path,
+            ]
+        )
     return path
 
 
@@ -123,27 +183,61 @@ def replay(report, args, folder):
         out, cpu_loop = run_cpu([BUILD / "bench" / "parse_loop", path])
         loop = json.loads(out)
         summary_path = folder / "summary.json"
-        out, cpu_replay = run_cpu([MARQUEE, "replay", path, "--config", ROOT / "bench" / "replay.toml", "--threads", "1", "--summary", summary_path])
+        out, cpu_replay = run_cpu(
+            [
+                MARQUEE,
+                "replay",
+                path,
+                "--config",
+                ROOT / "bench" / "replay.toml",
+                "--threads",
+                "1",
+                "--summary",
+                summary_path,
+            ]
+        )
         summary = json.loads(summary_path.read_text(encoding="utf8"))
         events = sum(json.loads(line)["events"] for line in out.splitlines())
         check(loop["records"] == count, f"the loop read {loop['records']} of {count} records")
-        check(summary["counted"] == count and events == count, f"replay counted {summary['counted']}, its results hold {events}, of {count}")
+        check(
+            summary["counted"] == count and events == count,
+            f"replay counted {summary['counted']}, its results hold {events}, of {count}",
+        )
         loop_cpu.append(cpu_loop)
         replay_cpu.append(cpu_replay)
         ratios.append(cpu_loop / cpu_replay)
-    report.row("replay / simdjson loop (speed, CPU)", statistics.median(ratios), 0.5, 0.7,
-               note=f"{statistics.median(replay_cpu) * 1e9 / count:.0f} against {statistics.median(loop_cpu) * 1e9 / count:.0f} CPU-ns an event")
-    report.write("replay", {
-        "events": count, "event_bytes": round(path.stat().st_size / count, 1), "profile": "small: 8 fields, 100,000 titles",
-        "ratio": [round(r, 3) for r in ratios], "loop_cpu_ns_per_event": [round(c * 1e9 / count, 1) for c in loop_cpu],
-        "replay_cpu_ns_per_event": [round(c * 1e9 / count, 1) for c in replay_cpu]})
+    report.row(
+        "replay / simdjson loop (speed, CPU)",
+        statistics.median(ratios),
+        0.5,
+        0.7,
+        note=f"{statistics.median(replay_cpu) * 1e9 / count:.0f} against {statistics.median(loop_cpu) * 1e9 / count:.0f} CPU-ns an event",
+    )
+    report.write(
+        "replay",
+        {
+            "events": count,
+            "event_bytes": round(path.stat().st_size / count, 1),
+            "profile": "small: 8 fields, 100,000 titles",
+            "ratio": [round(r, 3) for r in ratios],
+            "loop_cpu_ns_per_event": [round(c * 1e9 / count, 1) for c in loop_cpu],
+            "replay_cpu_ns_per_event": [round(c * 1e9 / count, 1) for c in replay_cpu],
+        },
+    )
 
 
 def allocations(report, args, folder):
     path = generate(folder, 1_000_000 if args.quick else 2_000_000)
     out, _ = run_cpu([BUILD / "bench" / "allocations", path])
     figures = json.loads(out)
-    report.row("allocations per event after warm-up", figures["per_event"], 0.001, 0, False, note=f"{figures['allocations_twice'] - figures['allocations_once']} more for {figures['events']:,} more events")
+    report.row(
+        "allocations per event after warm-up",
+        figures["per_event"],
+        0.001,
+        0,
+        False,
+        note=f"{figures['allocations_twice'] - figures['allocations_once']} more for {figures['events']:,} more events",
+    )
     report.write("allocations", figures)
 
 
@@ -153,7 +247,11 @@ def scrape(port):
 
 
 def metric(text, name):
-    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name) and not line.startswith("#"))
+    return sum(
+        float(line.rsplit(" ", 1)[1])
+        for line in text.splitlines()
+        if line.startswith(name) and not line.startswith("#")
+    )
 
 
 def resident_mb(pid):
@@ -164,7 +262,9 @@ def drain_with_marquee(folder, brokers, topic, events, tag):
     """marquee run from the topic's beginning until every record is committed; its CPU seconds and highest memory."""
     config = folder / f"{tag}.toml"
     port = 18080
-    config.write_text((ROOT / "bench" / "replay.toml").read_text(encoding="utf8") + f"""
+    config.write_text(
+        (ROOT / "bench" / "replay.toml").read_text(encoding="utf8")
+        + f"""
 [source]
 brokers = "{brokers}"
 topic = "{topic}"
@@ -174,7 +274,9 @@ start = "earliest"
 topic = "popularity-{tag}"
 [http]
 listen = "127.0.0.1:{port}"
-""", encoding="utf8")
+""",
+        encoding="utf8",
+    )
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = time.monotonic()
     with open(folder / f"{tag}.log", "w", encoding="utf8") as log:
@@ -208,13 +310,43 @@ def kafka(report, args, folder):
     broker = ROOT / "tests" / "kafka" / "broker"
     port = 19092
     brokers = f"127.0.0.1:{port}"
-    subprocess.run([broker, "start", "--dir", state, "--port", str(port), "--owner", str(os.getpid())], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [broker, "start", "--dir", state, "--port", str(port), "--owner", str(os.getpid())],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     figures = {}
     try:
         for tag, pack in (("single", 1), ("packed", 100)):
             topic = f"bench-{tag}"
-            run_cpu([MARQUEE, "gen", "--profile", "small", "--brokers", brokers, "--topic", topic, "--partitions", "4", "--pack", str(pack), "--rate", "max",
-                     "--count", str(events), "--seed", "7", "--bad-share", "0", "--late-share", "0", "--titles", "100000"])
+            run_cpu(
+                [
+                    MARQUEE,
+                    "gen",
+                    "--profile",
+                    "small",
+                    "--brokers",
+                    brokers,
+                    "--topic",
+                    topic,
+                    "--partitions",
+                    "4",
+                    "--pack",
+                    str(pack),
+                    "--rate",
+                    "max",
+                    "--count",
+                    str(events),
+                    "--seed",
+                    "7",
+                    "--bad-share",
+                    "0",
+                    "--late-share",
+                    "0",
+                    "--titles",
+                    "100000",
+                ]
+            )
             messages = events // pack
             drains, runs, ratios, peaks, walls = [], [], [], [], []
             for i in range(rounds):
@@ -225,17 +357,36 @@ def kafka(report, args, folder):
                 ratios.append(cpu_drain / cpu_run)
                 peaks.append(peak)
                 walls.append(seconds)
-            figures[tag] = {"events": events, "messages": messages, "drain_cpu_ns_per_event": [round(c * 1e9 / events, 1) for c in drains],
-                            "run_cpu_ns_per_event": [round(c * 1e9 / events, 1) for c in runs], "ratio": [round(r, 3) for r in ratios],
-                            "resident_mb_peak": [round(p, 1) for p in peaks], "seconds": [round(s, 2) for s in walls]}
+            figures[tag] = {
+                "events": events,
+                "messages": messages,
+                "drain_cpu_ns_per_event": [round(c * 1e9 / events, 1) for c in drains],
+                "run_cpu_ns_per_event": [round(c * 1e9 / events, 1) for c in runs],
+                "ratio": [round(r, 3) for r in ratios],
+                "resident_mb_peak": [round(p, 1) for p in peaks],
+                "seconds": [round(s, 2) for s in walls],
+            }
             if pack == 1:
-                report.row("Kafka → top-K → Kafka / bare drain (speed, CPU)", statistics.median(ratios), 0.6, 0.75,
-                           note=f"{statistics.median(runs) * 1e9 / events:.0f} against {statistics.median(drains) * 1e9 / events:.0f} CPU-ns an event")
+                report.row(
+                    "Kafka → top-K → Kafka / bare drain (speed, CPU)",
+                    statistics.median(ratios),
+                    0.6,
+                    0.75,
+                    note=f"{statistics.median(runs) * 1e9 / events:.0f} against {statistics.median(drains) * 1e9 / events:.0f} CPU-ns an event",
+                )
             else:
-                report.row("the same, 100 events a message (CPU-ns an event)", statistics.median(runs) * 1e9 / events, 250, 180, False)
+                report.row(
+                    "the same, 100 events a message (CPU-ns an event)",
+                    statistics.median(runs) * 1e9 / events,
+                    250,
+                    180,
+                    False,
+                )
     finally:
         subprocess.run([broker, "stop", "--dir", state], check=False, stdout=subprocess.DEVNULL)
-    report.write("kafka", {"profile": "small: 8 fields, 100,000 titles, lz4, 4 partitions, one broker", "figures": figures})
+    report.write(
+        "kafka", {"profile": "small: 8 fields, 100,000 titles, lz4, 4 partitions, one broker", "figures": figures}
+    )
 
 
 def demo(report, args, folder):
@@ -246,7 +397,9 @@ def demo(report, args, folder):
     peak = 0.0
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with open(folder / "demo.log", "w", encoding="utf8") as log:
-        process = subprocess.Popen([MARQUEE, "demo", "--for", f"{seconds}s", "--listen", f"127.0.0.1:{port}"], stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [MARQUEE, "demo", "--for", f"{seconds}s", "--listen", f"127.0.0.1:{port}"], stdout=log, stderr=log
+        )
         while process.poll() is None:
             try:
                 peak = max(peak, resident_mb(process.pid))
@@ -262,7 +415,15 @@ def demo(report, args, folder):
     report.row("demo at 20,000 events/min: resident MB", peak, 80, 60, False)
     report.row("demo at 20,000 events/min: % of a core", cpu * 100, 3, 1, False)
     report.row("start to first result in the demo (s)", first, 5, 3, False)
-    report.write("demo", {"resident_mb_peak": round(peak, 1), "cpu_share": round(cpu, 4), "first_result_s": round(first, 2), "seconds": seconds})
+    report.write(
+        "demo",
+        {
+            "resident_mb_peak": round(peak, 1),
+            "cpu_share": round(cpu, 4),
+            "first_result_s": round(first, 2),
+            "seconds": seconds,
+        },
+    )
 
 
 def main():

@@ -33,7 +33,7 @@ target_compile_options(
   INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-omit-frame-pointer
 )
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  target_compile_options(marquee_flags INTERFACE -Wno-restrict)  # false alarms on std::string, GCC bug 105651
+  target_compile_options(marquee_flags INTERFACE -Wno-restrict) # false alarms on std::string, GCC bug 105651
 endif()
 target_compile_definitions(marquee_flags INTERFACE MARQUEE_VERSION="${PROJECT_VERSION}")
 

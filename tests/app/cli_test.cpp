@@ -64,11 +64,14 @@ Ran shell(const std::string& command) {
   const std::string out = temporary("out");
   const std::string err = temporary("err");
   const std::string script = "marquee() { '" MARQUEE_BINARY "' \"$@\"; }\n" + command;
-  const std::string whole = "bash -c '" + [&] {
-    std::string quoted;
-    for (const char c : script) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return quoted;
-  }() + "' >" + out + " 2>" + err + " </dev/null";
+  const std::string whole = "bash -c '" +
+                            [&] {
+                              std::string quoted;
+                              for (const char c : script)
+                                quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+                              return quoted;
+                            }() +
+                            "' >" + out + " 2>" + err + " </dev/null";
   const int status = std::system(whole.c_str());  // NOLINT: a test
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status), text_of(out), text_of(err)};
 }
@@ -107,7 +110,8 @@ TEST_F(Cli, WrongUsageIs64AndSaysWhat) {
 
 TEST_F(Cli, EveryVerbHelpsWithExamples) {
   EXPECT_EQ(shell("marquee --help").code, 0);
-  for (const char* verb : {"run", "replay", "gen", "demo", "validate", "config", "healthcheck", "version", "completion"}) {
+  for (const char* verb :
+       {"run", "replay", "gen", "demo", "validate", "config", "healthcheck", "version", "completion"}) {
     const Ran ran = shell(std::string("marquee ") + verb + " --help");
     EXPECT_EQ(ran.code, 0) << verb;
     if (std::string(verb) != "completion") {
@@ -136,8 +140,9 @@ TEST_F(Cli, ValidateSaysOkOrEveryProblemWith78) {
 }
 
 TEST_F(Cli, ConfigPrintsWhatIsInForceWithoutSecrets) {
-  const Ran ran = shell("MARQUEE_SINK__TOPIC=env MARQUEE_SOURCE__KAFKA__SASL_PASSWORD=hunter2 marquee config --config " +
-                        config_ + " --set time.disorder=9s");
+  const Ran ran =
+      shell("MARQUEE_SINK__TOPIC=env MARQUEE_SOURCE__KAFKA__SASL_PASSWORD=hunter2 marquee config --config " + config_ +
+            " --set time.disorder=9s");
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("topic = \"env\""));
   EXPECT_THAT(ran.out, HasSubstr("disorder = \"9s\""));
@@ -150,8 +155,9 @@ TEST_F(Cli, CompletionScriptsParse) {
   EXPECT_EQ(shell("marquee completion bash | bash -n").code, 0);
   EXPECT_THAT(shell("marquee completion bash").out, HasSubstr("replay) words=\"--help"));
   EXPECT_THAT(shell("marquee completion zsh").out, StartsWith("#compdef marquee"));
-  const Ran completed = shell("source <(marquee completion bash); COMP_WORDS=(marquee replay --sum); COMP_CWORD=2; _marquee; "
-                              "echo \"${COMPREPLY[@]}\"");
+  const Ran completed = shell(
+      "source <(marquee completion bash); COMP_WORDS=(marquee replay --sum); COMP_CWORD=2; _marquee; "
+      "echo \"${COMPREPLY[@]}\"");
   EXPECT_EQ(completed.out, "--summary\n") << completed.err;
 }
 
@@ -180,7 +186,9 @@ TEST_F(Cli, ReplayGivesTheSameBytesForAnyThreadsBatchesAndPipes) {
   }
   EXPECT_EQ(shell("cat " + events_ + " | marquee replay - --config " + config_).out, one.out);
   EXPECT_EQ(shell("gzip -c " + events_ + " | marquee replay - --config " + config_).out, one.out);
-  EXPECT_EQ(shell("marquee replay <(head -n 500 " + events_ + ") <(tail -n +501 " + events_ + ") --config " + config_).out, one.out);
+  EXPECT_EQ(
+      shell("marquee replay <(head -n 500 " + events_ + ") <(tail -n +501 " + events_ + ") --config " + config_).out,
+      one.out);
 }
 
 TEST_F(Cli, AFailingWorldIs69WithASentence) {
@@ -188,7 +196,8 @@ TEST_F(Cli, AFailingWorldIs69WithASentence) {
   EXPECT_EQ(missing.code, 69);
   EXPECT_THAT(missing.err, HasSubstr("/no/such.ndjson cannot be opened: No such file or directory"));
   EXPECT_EQ(shell("marquee replay / --config " + config_).code, 69);
-  EXPECT_THAT(shell("gzip -c " + events_ + " | head -c 2000 | marquee replay - --config " + config_).err, HasSubstr("cut off"));
+  EXPECT_THAT(shell("gzip -c " + events_ + " | head -c 2000 | marquee replay - --config " + config_).err,
+              HasSubstr("cut off"));
   EXPECT_THAT(shell(replay_ + ">/dev/full").err, HasSubstr("full disk"));
   const Ran closed = shell(replay_ + "--set time.lateness=0s | true; exit ${PIPESTATUS[0]}");
   EXPECT_EQ(closed.code, 69);
@@ -199,8 +208,9 @@ TEST_F(Cli, AFailingWorldIs69WithASentence) {
 
 TEST_F(Cli, AnInterruptedReplaySaysSoAndIsNot0) {
   const std::string fifo = temporary("fifo");
-  const Ran ran = shell("mkfifo " + fifo + "; sleep 60 >" + fifo + " & writer=$!; '" MARQUEE_BINARY "' replay " + fifo +
-                        " --config " + config_ + " & pid=$!; sleep 1; kill -TERM $pid; wait $pid; echo code $?; kill $writer");
+  const Ran ran =
+      shell("mkfifo " + fifo + "; sleep 60 >" + fifo + " & writer=$!; '" MARQUEE_BINARY "' replay " + fifo +
+            " --config " + config_ + " & pid=$!; sleep 1; kill -TERM $pid; wait $pid; echo code $?; kill $writer");
   EXPECT_THAT(ran.err, HasSubstr("interrupted"));
   EXPECT_THAT(ran.out, HasSubstr("code 143\n"));
 }
@@ -208,11 +218,12 @@ TEST_F(Cli, AnInterruptedReplaySaysSoAndIsNot0) {
 TEST_F(Cli, RunWithoutABrokerIsAliveNotReadyAndLeavesWith0) {
   const std::string port = std::to_string(20'000 + ::getpid() % 20'000);
   const std::string address = "--set http.listen=127.0.0.1:" + port;
-  const Ran ran = shell("'" MARQUEE_BINARY "' run --config " + config_ + " --set source.topic=t --set source.brokers=127.0.0.1:1 " +
-                        address + " & pid=$!; for i in $(seq 100); do marquee healthcheck --live " + address +
-                        " >/dev/null 2>&1 && break; sleep 0.1; done; marquee healthcheck --live " + address +
-                        " >/dev/null; echo live $?; marquee healthcheck " + address +
-                        "; echo ready $?; kill -TERM $pid; wait $pid; echo left $?");
+  const Ran ran =
+      shell("'" MARQUEE_BINARY "' run --config " + config_ + " --set source.topic=t --set source.brokers=127.0.0.1:1 " +
+            address + " & pid=$!; for i in $(seq 100); do marquee healthcheck --live " + address +
+            " >/dev/null 2>&1 && break; sleep 0.1; done; marquee healthcheck --live " + address +
+            " >/dev/null; echo live $?; marquee healthcheck " + address +
+            "; echo ready $?; kill -TERM $pid; wait $pid; echo left $?");
   EXPECT_THAT(ran.out, HasSubstr("live 0\n")) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("ready 69\n")) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("left 0\n")) << ran.err;

@@ -67,10 +67,10 @@ TEST(Config, NeedsOnlyTopicItemTimeAndOneLeaderboard) {
 }
 
 TEST(Config, AnEmptyFileLacksFourThings) {
-  EXPECT_THAT(problems_of(""), ElementsAre(StartsWith("m.toml: source.topic is missing"),
-                                           StartsWith("m.toml: event.item is missing"),
-                                           StartsWith("m.toml: event.time is missing"),
-                                           StartsWith("m.toml: there is no [[leaderboard]]")));
+  EXPECT_THAT(
+      problems_of(""),
+      ElementsAre(StartsWith("m.toml: source.topic is missing"), StartsWith("m.toml: event.item is missing"),
+                  StartsWith("m.toml: event.time is missing"), StartsWith("m.toml: there is no [[leaderboard]]")));
 }
 
 TEST(Config, ReplayNeedsNoTopic) {
@@ -200,16 +200,16 @@ by = ["category"]
 }
 
 TEST(Config, UnknownKeysNameFileLineKeyAndTheNearest) {
-  const std::string text = std::string(kLeast) + "tpo = 3\n[time]\ndisordr = '5s'\n[sorce]\ntopic = 'x'\n[sink]\n"
+  const std::string text = std::string(kLeast) +
+                           "tpo = 3\n[time]\ndisordr = '5s'\n[sorce]\ntopic = 'x'\n[sink]\n"
                            "start = 'latest'\nxyzzy = 1\n[source.kafak]\na = 'b'\n";
   EXPECT_THAT(problems_of(text),
-              ::testing::UnorderedElementsAre(
-                  "m.toml:8: leaderboard.tpo is not a key; the nearest is leaderboard.top",
-                  "m.toml:10: time.disordr is not a key; the nearest is time.disorder",
-                  "m.toml:11: sorce is not a section; the nearest is source",
-                  "m.toml:14: sink.start is not a key; the nearest is source.start",
-                  AllOf(StartsWith("m.toml:15: sink.xyzzy is not a key; ")),
-                  "m.toml:16: source.kafak is not a key; the nearest is source.kafka"));
+              ::testing::UnorderedElementsAre("m.toml:8: leaderboard.tpo is not a key; the nearest is leaderboard.top",
+                                              "m.toml:10: time.disordr is not a key; the nearest is time.disorder",
+                                              "m.toml:11: sorce is not a section; the nearest is source",
+                                              "m.toml:14: sink.start is not a key; the nearest is source.start",
+                                              AllOf(StartsWith("m.toml:15: sink.xyzzy is not a key; ")),
+                                              "m.toml:16: source.kafak is not a key; the nearest is source.kafka"));
 }
 
 TEST(Config, EveryWrongValueIsToldWithItsLine) {
@@ -281,27 +281,35 @@ TEST(Config, EveryWrongValueIsToldWithItsLine) {
       {"[event]\nitem = 'x'\nitem = 'y'", "m.toml:3", "not TOML"},
   };
   for (const Case& c : cases) {
-    EXPECT_THAT(problems_of(c.text), Contains(AllOf(StartsWith(std::string(c.line) + ": "), HasSubstr(c.says)))) << c.text;
+    EXPECT_THAT(problems_of(c.text), Contains(AllOf(StartsWith(std::string(c.line) + ": "), HasSubstr(c.says))))
+        << c.text;
   }
 }
 
 TEST(Config, TellsAllProblemsAtOnce) {
-  const Problems problems = problems_of("[source]\ntopic = 5\nbrokers = 5\n[event]\nitem = 5\ntime = 5\nfoo = 5\n"
-                                        "[[leaderboard]]\nname = 5\ntop = 'x'\n");
+  const Problems problems = problems_of(
+      "[source]\ntopic = 5\nbrokers = 5\n[event]\nitem = 5\ntime = 5\nfoo = 5\n"
+      "[[leaderboard]]\nname = 5\ntop = 'x'\n");
   EXPECT_EQ(problems.size(), 7u) << ::testing::PrintToString(problems);
 }
 
 TEST(Config, WouldNotReadItsOwnOutput) {
   EXPECT_THAT(problems_of(std::string(kLeast) + "[sink]\ntopic = 'watch-events'"),
               ElementsAre(HasSubstr("it would read its own output")));
-  EXPECT_THAT(problems_of(std::string(kLeast) + "[sink]\ntopic = 'watch-events'\nbrokers = 'elsewhere:9092'"), IsEmpty());
+  EXPECT_THAT(problems_of(std::string(kLeast) + "[sink]\ntopic = 'watch-events'\nbrokers = 'elsewhere:9092'"),
+              IsEmpty());
 }
 
 TEST(Config, BudgetsMustFitTheMemoryThereIs) {
   ConfigRequest request = for_run();
   request.memory_bytes = 64u << 20;
-  EXPECT_THAT(problems_of(kLeast, request), ElementsAre(AllOf(HasSubstr("64 MiB here"), HasSubstr("lower limits.entries"))));
-  EXPECT_THAT(problems_of(std::string(kLeast) + "[limits]\nitems = 1000\nentries = 10000\ncombinations = 10\ngroups = 10\nopen_panes = 10\n", request), IsEmpty());
+  EXPECT_THAT(problems_of(kLeast, request),
+              ElementsAre(AllOf(HasSubstr("64 MiB here"), HasSubstr("lower limits.entries"))));
+  EXPECT_THAT(
+      problems_of(std::string(kLeast) +
+                      "[limits]\nitems = 1000\nentries = 10000\ncombinations = 10\ngroups = 10\nopen_panes = 10\n",
+                  request),
+      IsEmpty());
   EXPECT_GT(memory_there_is(), 64u << 20);
 }
 
@@ -334,7 +342,8 @@ TEST(Config, OverridesAreTomlElseText) {
                          {"MARQUEE_SOURCE__KAFKA__SASL_PASSWORD", "hunter2"},
                          {"MARQUEE_SOURCE__KAFKA__SSL__CA", "pem"},
                          {"MARQUEE_SINK__KAFKA__LINGER_MS", "7"}};
-  const Config config = config_of(std::string(kLeast) + "[source.kafka]\nsecurity.protocol = 'PLAINTEXT'\na.b = 'c'\n", request);
+  const Config config =
+      config_of(std::string(kLeast) + "[source.kafka]\nsecurity.protocol = 'PLAINTEXT'\na.b = 'c'\n", request);
   EXPECT_EQ(config.engine.threads, 3u);
   EXPECT_THAT(config.source.topics, ElementsAre("a", "b"));
   EXPECT_EQ(config.job.time.disorder_ms, 7'000);
@@ -344,7 +353,9 @@ TEST(Config, OverridesAreTomlElseText) {
   ASSERT_EQ(config.dimensions.size(), 2u);
   EXPECT_EQ(config.dimensions[0].name, "country");
   ASSERT_EQ(config.job.event.where.size(), 1u);
-  EXPECT_EQ(config.source.kafka, (KafkaSettings{{"security.protocol", "SSL"}, {"a.b", "c"}, {"sasl.password", "hunter2"}, {"ssl_ca", "pem"}}));
+  EXPECT_EQ(
+      config.source.kafka,
+      (KafkaSettings{{"security.protocol", "SSL"}, {"a.b", "c"}, {"sasl.password", "hunter2"}, {"ssl_ca", "pem"}}));
   EXPECT_EQ(config.sink.late_topic, "a = b");
   EXPECT_EQ(config.sink.dead_letter_topic, "");
   EXPECT_EQ(config.job.event.time_unit, TimeUnit::kSeconds);
@@ -355,14 +366,15 @@ TEST(Config, WrongOverridesNameWhereTheyCameFrom) {
   ConfigRequest request = for_run();
   request.sets = {"sink.topik=x", "nonsense", "leaderboard.top=5", "time.disorder=soon", "source.kafka.group.id=x"};
   request.environment = {{"MARQUEE_TIME__LATENES", "1s"}, {"MARQUEE_ENGINE__THREADS", "many"}};
-  EXPECT_THAT(problems_of(kLeast, request),
-              ::testing::UnorderedElementsAre(
-                  "--set sink.topik: sink.topik is not a key; the nearest is sink.topic",
-                  "--set nonsense: must be section.key=value", StartsWith("--set leaderboard.top: leaderboards are written"),
-                  StartsWith("--set time.disorder: time.disorder must be a duration"),
-                  StartsWith("--set source.kafka.group.id: source.kafka may not hold group.id"),
-                  "environment MARQUEE_TIME__LATENES: time.latenes is not a key; the nearest is time.lateness",
-                  StartsWith("environment MARQUEE_ENGINE__THREADS: engine.threads must be a whole number")));
+  EXPECT_THAT(
+      problems_of(kLeast, request),
+      ::testing::UnorderedElementsAre(
+          "--set sink.topik: sink.topik is not a key; the nearest is sink.topic",
+          "--set nonsense: must be section.key=value", StartsWith("--set leaderboard.top: leaderboards are written"),
+          StartsWith("--set time.disorder: time.disorder must be a duration"),
+          StartsWith("--set source.kafka.group.id: source.kafka may not hold group.id"),
+          "environment MARQUEE_TIME__LATENES: time.latenes is not a key; the nearest is time.lateness",
+          StartsWith("environment MARQUEE_ENGINE__THREADS: engine.threads must be a whole number")));
 }
 
 TEST(Config, TheEnvironmentIsOnlyWhatHasTwoUnderscores) {
@@ -407,13 +419,17 @@ TEST(Config, PrintsWhatReadsBackToTheSame) {
 TEST(Config, MasksSecretsAndNeverSaysThemInProblems) {
   ConfigRequest request = for_run();
   request.environment = {{"MARQUEE_SINK__KAFKA__SSL_KEY_PASSWORD", "hunter3"}};
-  const std::string text = std::string(kLeast) + "[source.kafka]\nsasl.password = 'hunter2'\nsasl.jaas.config = 'hunter4'\n"
-                           "sasl.oauthbearer.client.secret = 'hunter5'\nssl.key.pem = 'hunter6'\nsecurity.protocol = 'SSL'\n";
+  const std::string text =
+      std::string(kLeast) +
+      "[source.kafka]\nsasl.password = 'hunter2'\nsasl.jaas.config = 'hunter4'\n"
+      "sasl.oauthbearer.client.secret = 'hunter5'\nssl.key.pem = 'hunter6'\nsecurity.protocol = 'SSL'\n";
   const std::string printed = print_config(config_of(text, request));
   EXPECT_THAT(printed, Not(HasSubstr("hunter")));
   EXPECT_THAT(printed, HasSubstr("\"sasl.password\" = \"***\""));
   EXPECT_THAT(printed, HasSubstr("\"security.protocol\" = \"SSL\""));
-  for (const std::string& problem : problems_of(std::string(kLeast) + "[source.kafka]\nsasl.password = ['hunter2']\n[source.kafak]\nsasl.password = 'hunter2'\n")) {
+  for (const std::string& problem :
+       problems_of(std::string(kLeast) +
+                   "[source.kafka]\nsasl.password = ['hunter2']\n[source.kafak]\nsasl.password = 'hunter2'\n")) {
     EXPECT_THAT(problem, Not(HasSubstr("hunter")));
   }
 }

@@ -20,8 +20,8 @@ TEST(Duration, ReadsEachUnitAndCompounds) {
 }
 
 TEST(Duration, RefusesEverythingElse) {
-  for (const char* text : {"", "5", "s", "5 s", "5S", "1.5s", "-5s", "5s5s", "30m5h", "5h30", "5sec", "1w", "+5s", " 5s",
-                           "36526d", "99999999999999999999s", "9223372036854775807d", "--5s", "5ms1s"}) {
+  for (const char* text : {"", "5", "s", "5 s", "5S", "1.5s", "-5s", "5s5s", "30m5h", "5h30", "5sec", "1w", "+5s",
+                           " 5s", "36526d", "99999999999999999999s", "9223372036854775807d", "--5s", "5ms1s"}) {
     EXPECT_FALSE(parse_duration_ms(text)) << text;
   }
 }
@@ -78,7 +78,8 @@ TEST(Window, ReadsEveryKindWithAndWithoutOffset) {
 }
 
 TEST(Window, FormatsSoThatItReadsBack) {
-  for (const char* text : {"tumbling 1m", "tumbling 1d offset -8h", "hopping 10m every 1m", "cumulative 1d step 1h offset 5h30m"}) {
+  for (const char* text :
+       {"tumbling 1m", "tumbling 1d offset -8h", "hopping 10m every 1m", "cumulative 1d step 1h offset 5h30m"}) {
     EXPECT_EQ(window_text(window_of(text)), text);
   }
 }

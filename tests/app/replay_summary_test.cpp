@@ -25,10 +25,12 @@ ReplaySummary example() {
 }
 
 TEST(ReplaySummary, IsTheJsonOfTheContract) {
-  EXPECT_EQ(summary_json(example()),
-            "{\"read\":1000015,\"counted\":1000000,\"filtered\":5,\"late\":7,\"invalid\":{\"malformed\":1,\"time_type\":2},"
-            "\"results\":12,\"seconds\":1.500}\n");
-  EXPECT_EQ(summary_json({}), "{\"read\":0,\"counted\":0,\"filtered\":0,\"late\":0,\"invalid\":{},\"results\":0,\"seconds\":0.000}\n");
+  EXPECT_EQ(
+      summary_json(example()),
+      "{\"read\":1000015,\"counted\":1000000,\"filtered\":5,\"late\":7,\"invalid\":{\"malformed\":1,\"time_type\":2},"
+      "\"results\":12,\"seconds\":1.500}\n");
+  EXPECT_EQ(summary_json({}),
+            "{\"read\":0,\"counted\":0,\"filtered\":0,\"late\":0,\"invalid\":{},\"results\":0,\"seconds\":0.000}\n");
 }
 
 TEST(ReplaySummary, IsASentence) {
@@ -37,7 +39,8 @@ TEST(ReplaySummary, IsASentence) {
 }
 
 TEST(Progress, SaysBytesRateAndTimeLeft) {
-  EXPECT_EQ(progress_line({500'000'000, 1'000'000'000}, 2'000'000, 2.0), "500.0 MB of 1.0 GB · 1,000,000 events/s · 2s left");
+  EXPECT_EQ(progress_line({500'000'000, 1'000'000'000}, 2'000'000, 2.0),
+            "500.0 MB of 1.0 GB · 1,000,000 events/s · 2s left");
   EXPECT_EQ(progress_line({10, 0}, 5, 1.0), "10 B · 5 events/s");
 }
 

@@ -8,7 +8,9 @@
 namespace marquee {
 namespace {
 
-BatchShape small() { return {.events_max = 8, .arena_bytes = 64, .leaderboard_count = 2}; }
+BatchShape small() {
+  return {.events_max = 8, .arena_bytes = 64, .leaderboard_count = 2};
+}
 
 TEST(Batch, ColumnsLieOneBehindTheOtherIn16BytesAnEventOnAPage) {
   Batch batch(BatchShape{.events_max = 1000, .arena_bytes = 64, .leaderboard_count = 1});
@@ -109,7 +111,9 @@ TEST(BatchPtr, SendsItsBatchHomeWhenLetGo) {
     Batch* back = nullptr;
   } home;
   Batch batch(small());
-  { const BatchPtr held(&batch, SendHome{&home}); }
+  {
+    const BatchPtr held(&batch, SendHome{&home});
+  }
   EXPECT_EQ(home.back, &batch);
 }
 
@@ -119,7 +123,8 @@ TEST(VerdictCounts, ReadIsTheSumOfTheFourKinds) {
   VerdictCounts twice = counts;
   twice += counts;
   EXPECT_EQ(twice.read(), 2 * counts.read());
-  EXPECT_EQ(counts.read(), counts[Verdict::kCounted] + counts[Verdict::kFiltered] + counts[Verdict::kLate] + counts.invalid());
+  EXPECT_EQ(counts.read(),
+            counts[Verdict::kCounted] + counts[Verdict::kFiltered] + counts[Verdict::kLate] + counts.invalid());
   EXPECT_FALSE(is_invalid(Verdict::kLate));
   EXPECT_TRUE(is_invalid(Verdict::kEmpty));
   EXPECT_EQ(name_of(Verdict::kDimensionTooLong), "dimension_too_long");

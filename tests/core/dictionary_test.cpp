@@ -288,7 +288,8 @@ TEST(DictionaryConcurrency, ReadersSeeTheRightIdOrNoneWhileTheWriterWorks) {
               << "id " << f.id << " was given to another text while a batch that had found it was being filled";
         }
       }
-      EXPECT_TRUE(had_it) << "text " << f.text << " never had id " << f.id << " in eras " << f.batch_began << " to " << f.batch_ended;
+      EXPECT_TRUE(had_it) << "text " << f.text << " never had id " << f.id << " in eras " << f.batch_began << " to "
+                          << f.batch_ended;
     }
   }
   EXPECT_GT(checked, 0u);

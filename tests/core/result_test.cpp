@@ -67,10 +67,11 @@ TEST(ResultJson, IsCompactAndInTheContractsOrder) {
   result.rows = {{"m-\"1\"", 4, 9000}, {"m-2", 3, 0}};
   std::string json;
   append_result_json(json, two_dimensions(), result);
-  EXPECT_EQ(json,
-            R"({"schema":1,"leaderboard":"trending","group":{"category":"movie"},"window_start":1763800000000,)"
-            R"("window_end":1763800060000,"revision":29,"final":true,"exact":true,"events":7,"items":[)"
-            R"({"rank":1,"item":"m-\"1\"","views":4,"watch_ms":9000},{"rank":2,"item":"m-2","views":3,"watch_ms":0}]})");
+  EXPECT_EQ(
+      json,
+      R"({"schema":1,"leaderboard":"trending","group":{"category":"movie"},"window_start":1763800000000,)"
+      R"("window_end":1763800060000,"revision":29,"final":true,"exact":true,"events":7,"items":[)"
+      R"({"rank":1,"item":"m-\"1\"","views":4,"watch_ms":9000},{"rank":2,"item":"m-2","views":3,"watch_ms":0}]})");
 }
 
 TEST(ResultJson, GroupsStandInTheOrderOfByAndNoneIsAnEmptyObject) {
@@ -120,7 +121,7 @@ TEST(ReplayOrder, IsWindowEndThenLeaderboardNameThenGroupValuesByBytes) {
     return r;
   };
   const std::vector<ResultRecord> ordered = {
-      record(0, {"z"}, 1), record(2, {}, 2),           record(1, {"a", "z"}, 2), record(1, {"ab", "a"}, 2),
+      record(0, {"z"}, 1),     record(2, {}, 2),        record(1, {"a", "z"}, 2), record(1, {"ab", "a"}, 2),
       record(1, {"b", ""}, 2), record(0, {"Movie"}, 2), record(0, {"movie"}, 2),  record(0, {"\xc3\xa9"}, 2),
   };
   for (std::size_t i = 0; i < ordered.size(); ++i) {

@@ -12,8 +12,8 @@
 namespace marquee {
 
 static void PrintTo(const WindowSpec& s, std::ostream* out) {
-  *out << "kind " << int{static_cast<std::uint8_t>(s.kind)} << " size " << s.size_ms << " every " << s.every_ms << " offset "
-       << s.offset_ms;
+  *out << "kind " << int{static_cast<std::uint8_t>(s.kind)} << " size " << s.size_ms << " every " << s.every_ms
+       << " offset " << s.offset_ms;
 }
 
 namespace {
@@ -39,7 +39,9 @@ std::vector<std::pair<std::int64_t, std::int64_t>> windows_over(const WindowSpec
 }
 
 WindowSpec random_spec(std::mt19937_64& random) {
-  const auto below = [&random](std::int64_t n) { return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n)); };
+  const auto below = [&random](std::int64_t n) {
+    return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n));
+  };
   WindowSpec spec;
   const std::int64_t kind = below(3);
   if (kind == 0) {
@@ -75,15 +77,18 @@ TEST(Windows, TumblingByTheMinute) {
   static_assert(spec.pane_ms() == 60'000);
   static_assert(spec.pane_of(59'999) == PaneIndex{0} && spec.pane_of(60'000) == PaneIndex{1});
   static_assert(spec.window_start(WindowIndex{1}) == 60'000 && spec.window_end(WindowIndex{1}) == 120'000);
-  static_assert(spec.first_window_with(PaneIndex{5}) == WindowIndex{5} && spec.last_window_with(PaneIndex{5}) == WindowIndex{5});
+  static_assert(spec.first_window_with(PaneIndex{5}) == WindowIndex{5} &&
+                spec.last_window_with(PaneIndex{5}) == WindowIndex{5});
 }
 
 TEST(Windows, AHopThatDoesNotDivideTheSizeHasTheGcdAsPane) {
   constexpr WindowSpec spec{WindowKind::kHopping, 10, 4, 0};
   static_assert(spec.pane_ms() == 2);
-  static_assert(spec.panes_of(WindowIndex{1}).first == PaneIndex{2} && spec.panes_of(WindowIndex{1}).last == PaneIndex{6});
+  static_assert(spec.panes_of(WindowIndex{1}).first == PaneIndex{2} &&
+                spec.panes_of(WindowIndex{1}).last == PaneIndex{6});
   // Time 8 and 9 are pane 4, in [0,10), [4,14), [8,18).
-  static_assert(spec.first_window_with(PaneIndex{4}) == WindowIndex{0} && spec.last_window_with(PaneIndex{4}) == WindowIndex{2});
+  static_assert(spec.first_window_with(PaneIndex{4}) == WindowIndex{0} &&
+                spec.last_window_with(PaneIndex{4}) == WindowIndex{2});
 }
 
 TEST(Windows, CumulativeWindowsOfADayShareTheirStart) {
@@ -93,7 +98,8 @@ TEST(Windows, CumulativeWindowsOfADayShareTheirStart) {
   static_assert(spec.window_start(WindowIndex{0}) == spec.window_start(WindowIndex{23}));
   static_assert(spec.window_start(WindowIndex{24}) == spec.window_start(WindowIndex{0}) + 24 * kHour);
   static_assert(spec.window_end(WindowIndex{23}) == spec.window_start(WindowIndex{24}));
-  static_assert(spec.last_window_with(PaneIndex{3}) == WindowIndex{23} && spec.first_window_with(PaneIndex{3}) == WindowIndex{3});
+  static_assert(spec.last_window_with(PaneIndex{3}) == WindowIndex{23} &&
+                spec.first_window_with(PaneIndex{3}) == WindowIndex{3});
 }
 
 TEST(Windows, RandomSpecsAgreeWithTheDefinition) {
@@ -142,8 +148,9 @@ TEST(Windows, RandomSpecsAgreeWithTheDefinition) {
 }
 
 TEST(Windows, TheLastMillisecondThereIsHasAPaneAndWindows) {
-  for (const WindowSpec spec : {WindowSpec{WindowKind::kTumbling, 1, 1, 0}, WindowSpec{WindowKind::kHopping, 86'400'000, 7, -3},
-                                WindowSpec{WindowKind::kCumulative, 86'400'000, 1000, 19'800'000}}) {
+  for (const WindowSpec spec :
+       {WindowSpec{WindowKind::kTumbling, 1, 1, 0}, WindowSpec{WindowKind::kHopping, 86'400'000, 7, -3},
+        WindowSpec{WindowKind::kCumulative, 86'400'000, 1000, 19'800'000}}) {
     for (const EventTimeMs t : {EventTimeMs{0}, kEventTimeMsMax}) {
       const PaneIndex pane = spec.pane_of(t);
       EXPECT_LE(spec.window_start(spec.last_window_with(pane)), t);

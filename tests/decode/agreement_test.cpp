@@ -24,12 +24,25 @@ std::string produced(std::mt19937_64& random) {
   const char* const titles[] = {"Heat", "Amélie", "A \\\"quoted\\\" one", "\\u0041lien", ""};
   const std::string title = titles[pick(5)];
   switch (pick(6)) {
-    case 0: return R"({"action":"play","content_id":"m-)" + item + R"(","category":"movie","event_time":)" + at + R"(,"watch_ms":12})";
-    case 1: return R"({"content_id":)" + item + R"(,"title":")" + title + R"(","category":true,"event_time":")" + at + R"(","action":"heartbeat","geo":{"country":"de"},"watch_ms":1.5e2})";
-    case 2: return R"({ "action" : "play", "category" : "show", "content_id" : "s-)" + item + R"(", "event_time" : )" + at + R"(, "tags" : ["a", "b"], "geo" : { "city" : "x", "country" : null } })";
-    case 3: return R"({"action":"stop","content_id":"m-)" + item + R"(","event_time":)" + at + R"(,"device":{"os":"tv","v":[1,2,{"x":[]}]}})";
-    case 4: return R"({"geo":{"country":"fr","geo":{"country":"x"}},"watch_ms":null,"event_time":)" + at + R"(,"category":"live","content_id":"l-)" + item + R"(","action":"play","title":")" + title + R"("})";
-    default: return R"({"event_id":"5f1c7a70-6c1c-4f0e-9e57-0d9f6a3f2b11","action":"play","user_id":"u-)" + item + item + R"(","content_id":"m-)" + item + R"(","category":"movie","geo":{"country":"de"},"event_time":)" + at + R"(,"watch_ms":30000})";
+    case 0:
+      return R"({"action":"play","content_id":"m-)" + item + R"(","category":"movie","event_time":)" + at +
+             R"(,"watch_ms":12})";
+    case 1:
+      return R"({"content_id":)" + item + R"(,"title":")" + title + R"(","category":true,"event_time":")" + at +
+             R"(","action":"heartbeat","geo":{"country":"de"},"watch_ms":1.5e2})";
+    case 2:
+      return R"({ "action" : "play", "category" : "show", "content_id" : "s-)" + item + R"(", "event_time" : )" + at +
+             R"(, "tags" : ["a", "b"], "geo" : { "city" : "x", "country" : null } })";
+    case 3:
+      return R"({"action":"stop","content_id":"m-)" + item + R"(","event_time":)" + at +
+             R"(,"device":{"os":"tv","v":[1,2,{"x":[]}]}})";
+    case 4:
+      return R"({"geo":{"country":"fr","geo":{"country":"x"}},"watch_ms":null,"event_time":)" + at +
+             R"(,"category":"live","content_id":"l-)" + item + R"(","action":"play","title":")" + title + R"("})";
+    default:
+      return R"({"event_id":"5f1c7a70-6c1c-4f0e-9e57-0d9f6a3f2b11","action":"play","user_id":"u-)" + item + item +
+             R"(","content_id":"m-)" + item + R"(","category":"movie","geo":{"country":"de"},"event_time":)" + at +
+             R"(,"watch_ms":30000})";
   }
 }
 
@@ -39,11 +52,21 @@ void mutate(std::string& s, std::mt19937_64& random) {
     const std::size_t at = random() % s.size();
     const char letter = kLetters[random() % kLetters.size()];
     switch (random() % 5) {
-      case 0: s[at] = letter; break;
-      case 1: s.erase(at, 1 + random() % 3); break;
-      case 2: s.insert(at, 1, letter); break;
-      case 3: s.resize(at); break;
-      default: s.insert(at, s.substr(random() % s.size(), random() % 12)); break;
+      case 0:
+        s[at] = letter;
+        break;
+      case 1:
+        s.erase(at, 1 + random() % 3);
+        break;
+      case 2:
+        s.insert(at, 1, letter);
+        break;
+      case 3:
+        s.resize(at);
+        break;
+      default:
+        s.insert(at, s.substr(random() % s.size(), random() % 12));
+        break;
     }
   }
 }
@@ -84,7 +107,8 @@ TEST(Agreement, AmongOthersAsAlone) {
     }
     ASSERT_EQ(at, all.size());
   }
-  for (const Verdict v : {Verdict::kCounted, Verdict::kFiltered, Verdict::kMalformed}) EXPECT_GT(seen[v], 100u) << name_of(v);
+  for (const Verdict v : {Verdict::kCounted, Verdict::kFiltered, Verdict::kMalformed})
+    EXPECT_GT(seen[v], 100u) << name_of(v);
 }
 
 }  // namespace

@@ -23,18 +23,42 @@ void* counted(std::size_t size, std::align_val_t align) {
 }
 }  // namespace
 
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void* operator new(std::size_t size, std::align_val_t align) { return counted(size, align); }
-void* operator new[](std::size_t size, std::align_val_t align) { return counted(size, align); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void* operator new(std::size_t size) {
+  return counted(size);
+}
+void* operator new[](std::size_t size) {
+  return counted(size);
+}
+void* operator new(std::size_t size, std::align_val_t align) {
+  return counted(size, align);
+}
+void* operator new[](std::size_t size, std::align_val_t align) {
+  return counted(size, align);
+}
+void operator delete(void* p) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p, std::size_t) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::align_val_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p, std::align_val_t) noexcept {
+  std::free(p);
+}
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
+  std::free(p);
+}
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept {
+  std::free(p);
+}
 
 namespace marquee::test {
 namespace {
@@ -55,13 +79,27 @@ TEST(Allocation, NoneAfterWarmUp) {
   for (std::size_t i = 0; i < 2000; ++i) {
     steady.push_back(good_record(i));
     switch (i % 8) {
-      case 0: mixed.push_back(good_record(i) + "\n" + good_record(i + 1)); break;
-      case 1: mixed.push_back("[" + good_record(i) + ",{}]"); break;
-      case 2: mixed.push_back(R"({"event_time":1,"content_id":"\u0041)" + std::to_string(i) + R"(","category":"\n"})"); break;
-      case 3: mixed.push_back("{" + good_record(i)); break;
-      case 4: mixed.push_back(R"({"x":[[[{"y":1}]]],"content_id":"\ud800"})"); break;
-      case 5: mixed.push_back(R"({"category":"é","content_id":"m-1","event_time":5})"); break;
-      default: mixed.push_back(good_record(i)); break;
+      case 0:
+        mixed.push_back(good_record(i) + "\n" + good_record(i + 1));
+        break;
+      case 1:
+        mixed.push_back("[" + good_record(i) + ",{}]");
+        break;
+      case 2:
+        mixed.push_back(R"({"event_time":1,"content_id":"\u0041)" + std::to_string(i) + R"(","category":"\n"})");
+        break;
+      case 3:
+        mixed.push_back("{" + good_record(i));
+        break;
+      case 4:
+        mixed.push_back(R"({"x":[[[{"y":1}]]],"content_id":"\ud800"})");
+        break;
+      case 5:
+        mixed.push_back(R"({"category":"é","content_id":"m-1","event_time":5})");
+        break;
+      default:
+        mixed.push_back(good_record(i));
+        break;
     }
   }
   for (const std::vector<std::string>& messages : {steady, mixed}) {

@@ -30,11 +30,15 @@ struct Outcome {
   Verdict verdict = Verdict::kLate;  // never a decoder's
   std::string text;
   friend bool operator==(const Outcome&, const Outcome&) = default;
-  friend std::ostream& operator<<(std::ostream& out, const Outcome& o) { return out << name_of(o.verdict) << ' ' << o.text; }
+  friend std::ostream& operator<<(std::ostream& out, const Outcome& o) {
+    return out << name_of(o.verdict) << ' ' << o.text;
+  }
 };
 
 struct Bench {
-  explicit Bench(JobSpec spec, BatchShape shape = {}) : job(std::move(spec)), batch(shape) { batch.keep_letters = true; }
+  explicit Bench(JobSpec spec, BatchShape shape = {}) : job(std::move(spec)), batch(shape) {
+    batch.keep_letters = true;
+  }
 
   void append(std::string_view value, std::int64_t timestamp_ms = -1) {
     MARQUEE_CHECK(batch.append(value, 0, Offset{static_cast<std::int64_t>(batch.messages.size())}, timestamp_ms));
@@ -89,8 +93,8 @@ inline std::string good_record(std::size_t i) {
          R"(,"watch_ms":)" + std::to_string(i % 1000) + "}";
 }
 inline Outcome good_outcome(std::size_t i) {
-  return {Verdict::kCounted, "m-" + std::to_string(i % 97) + "|movie,de|" + std::to_string(1000 + i) + "|" +
-                                 std::to_string(i % 1000)};
+  return {Verdict::kCounted,
+          "m-" + std::to_string(i % 97) + "|movie,de|" + std::to_string(1000 + i) + "|" + std::to_string(i % 1000)};
 }
 
 // MARQUEE_SEED, or a fresh one; the caller prints it.

@@ -46,7 +46,8 @@ TEST(Decoder, KeysTheDictionariesDoNotKnowArePending) {
   EXPECT_LT(plain.bytes.data(), bench.batch.arena() + bench.batch.arena_used);
   // What was unescaped stays although the decoder goes on.
   Batch other(BatchShape{});
-  for (std::size_t i = 0; i < 500; ++i) other.append(R"({"content_id":"\u0078\u0078","category":"\u0079","event_time":1})", 0, Offset{0}, -1);
+  for (std::size_t i = 0; i < 500; ++i)
+    other.append(R"({"content_id":"\u0078\u0078","category":"\u0079","event_time":1})", 0, Offset{0}, -1);
   split_records(other, 0, Framing::kMessages);
   bench.decoder.decode(other, 0);
   EXPECT_EQ(bench.batch.pending_items[1].bytes, "m-2");

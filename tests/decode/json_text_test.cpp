@@ -19,9 +19,11 @@ TEST(JsonText, WalkTakesTheGrammarAndNothingElse) {
                            R"("\u00e9\n\/")", R"({"a":{"b":[1,2,{"c":null}]},"d":false})", R"("\ud800")"}) {
     EXPECT_TRUE(is_value(good)) << good;
   }
-  for (const char* bad : {"", "{", "[", "}", "{]", "[}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "[1,]", "[,1]", "[1 2]",
-                          "{\"a\":1 \"b\":2}", "01", "1.", ".5", "+1", "-", "1e", "nul", "NaN", "Infinity", "tru", "\"", "\"\\",
-                          R"("\x")", R"("\u12g4")", R"("\u12")", "\"\n\"", "{1:2}", "{'a':1}", "[1]]", "{}{}", "1 "}) {
+  for (const char* bad : {"",          "{",          "[",     "}",       "{]",   "[}",      "{\"a\"}",
+                          "{\"a\":}",  "{\"a\":1,}", "{,}",   "[1,]",    "[,1]", "[1 2]",   "{\"a\":1 \"b\":2}",
+                          "01",        "1.",         ".5",    "+1",      "-",    "1e",      "nul",
+                          "NaN",       "Infinity",   "tru",   "\"",      "\"\\", R"("\x")", R"("\u12g4")",
+                          R"("\u12")", "\"\n\"",     "{1:2}", "{'a':1}", "[1]]", "{}{}",    "1 "}) {
     EXPECT_FALSE(is_value(bad)) << bad;
   }
 }
@@ -45,7 +47,8 @@ TEST(JsonText, Unescape) {
   EXPECT_EQ(decoded(R"(\u0041\"\\\/\b\f\n\r\t)"), "A\"\\/\b\f\n\r\t");
   EXPECT_EQ(decoded(R"(\u00e9\u20AC\ud83d\ude00)"), "é€😀");
   EXPECT_EQ(decoded(R"(\u0000)"), std::string(1, '\0'));
-  for (const char* lone : {R"(\ud800)", R"(\udc00)", R"(\ud800x)", R"(\ud800\u0041)", R"(\ud800\ud800)", R"(\ud800\n)"}) {
+  for (const char* lone :
+       {R"(\ud800)", R"(\udc00)", R"(\ud800x)", R"(\ud800\u0041)", R"(\ud800\ud800)", R"(\ud800\n)"}) {
     EXPECT_EQ(decoded(lone), "lone surrogate") << lone;
   }
 }

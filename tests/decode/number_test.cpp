@@ -7,7 +7,9 @@
 namespace marquee::decoding {
 namespace {
 
-std::int64_t ms(std::string_view token, int shift) { return to_ms(split_decimal(token), shift); }
+std::int64_t ms(std::string_view token, int shift) {
+  return to_ms(split_decimal(token), shift);
+}
 
 TEST(Number, DigitsOfEveryLengthUpToEighteen) {
   std::string digits;
@@ -26,8 +28,8 @@ TEST(Number, DigitsOfEveryLengthUpToEighteen) {
 
 TEST(Number, SecondsKeepTheirMillisecondsExactly) {
   EXPECT_EQ(ms("0.1", 3), 100);
-  EXPECT_EQ(ms("4.35", 3), 4350);     // 4.35 * 1000 is 4349.999… in binary
-  EXPECT_EQ(ms("1.0009", 3), 1000);   // dropped, not rounded
+  EXPECT_EQ(ms("4.35", 3), 4350);    // 4.35 * 1000 is 4349.999… in binary
+  EXPECT_EQ(ms("1.0009", 3), 1000);  // dropped, not rounded
   EXPECT_EQ(ms("86400.0009", 3), 86'400'000);
   EXPECT_EQ(ms("12", 3), 12'000);
   EXPECT_EQ(ms("0.0001", 3), 0);

@@ -47,8 +47,7 @@ TEST(Split, BlankMessageIsOneRecordAndBlankLineNone) {
 }
 
 TEST(Split, LinesOfAMessageAreRecords) {
-  EXPECT_EQ(split("{\"a\":1}\n{\"a\":2}\r\n\n  \n x \n"),
-            (Pieces{{"{\"a\":1}", 0}, {"{\"a\":2}", 1}, {"x", 2}}));
+  EXPECT_EQ(split("{\"a\":1}\n{\"a\":2}\r\n\n  \n x \n"), (Pieces{{"{\"a\":1}", 0}, {"{\"a\":2}", 1}, {"x", 2}}));
   EXPECT_EQ(split("{\"a\":1\n{\"a\":2}"), (Pieces{{"{\"a\":1", 0}, {"{\"a\":2}", 1}}));
 }
 
@@ -68,8 +67,9 @@ TEST(Split, ElementsOfAnArrayAreRecords) {
 }
 
 TEST(Split, ArrayThatDoesNotHoldTogetherIsOneRecord) {
-  for (const char* broken : {"[", "[1", "[1,", "[1,]", "[,1]", "[1,,2]", "[1 2]", "[{}{}]", "[{} {}]", "[{}]x", "[{}],", "[{}]]",
-                             "[{]", "[{\"a\":[}]},{}]", "[}", "[\"x]", "[\"x\\", "[{}\"x\"]", "[x{}]", "[1\"a\"]", "[\"\xff\"]"}) {
+  for (const char* broken : {"[",      "[1",      "[1,",    "[1,]",      "[,1]",  "[1,,2]",   "[1 2]",
+                             "[{}{}]", "[{} {}]", "[{}]x",  "[{}],",     "[{}]]", "[{]",      "[{\"a\":[}]},{}]",
+                             "[}",     "[\"x]",   "[\"x\\", "[{}\"x\"]", "[x{}]", "[1\"a\"]", "[\"\xff\"]"}) {
     EXPECT_EQ(split(broken), (Pieces{{broken, kBroken}})) << broken;
   }
 }

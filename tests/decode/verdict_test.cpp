@@ -46,12 +46,18 @@ void check(const JobSpec& job, const std::vector<Case>& cases) {
 std::string with(const std::string& fields) {
   return R"({"content_id":"m","event_time":5,"watch_ms":7,"category":"c",)" + fields + "}";
 }
-std::string item(const std::string& json) { return R"({"content_id":)" + json + R"(,"event_time":5,"category":"c"})"; }
-std::string time(const std::string& json) { return R"({"content_id":"m","event_time":)" + json + R"(,"category":"c"})"; }
+std::string item(const std::string& json) {
+  return R"({"content_id":)" + json + R"(,"event_time":5,"category":"c"})";
+}
+std::string time(const std::string& json) {
+  return R"({"content_id":"m","event_time":)" + json + R"(,"category":"c"})";
+}
 std::string watch(const std::string& json) {
   return R"({"content_id":"m","event_time":5,"category":"c","watch_ms":)" + json + "}";
 }
-std::string category(const std::string& json) { return R"({"content_id":"m","event_time":5,"category":)" + json + "}"; }
+std::string category(const std::string& json) {
+  return R"({"content_id":"m","event_time":5,"category":)" + json + "}";
+}
 std::string nested(std::size_t levels, const std::string& open, const std::string& close) {
   std::string s;
   for (std::size_t i = 0; i < levels; ++i) s += open;
@@ -63,18 +69,18 @@ const std::string kCounted = "m|c,unknown|5|7";
 
 TEST(Verdict, NotOneObject) {
   check(plain_job(), {
-      {"empty", "", Verdict::kEmpty},
-      {"blank", " \t\r\n ", Verdict::kEmpty},
-      {"null", "null", Verdict::kNotObject},
-      {"number", "17", Verdict::kNotObject},
-      {"string", "\"{}\"", Verdict::kNotObject},
-      {"word", "garbage", Verdict::kNotObject},
-      {"zero byte", std::string("\0", 1), Verdict::kNotObject},
-      {"form feed is no white space", "\f{}", Verdict::kNotObject},
-      {"byte order mark", "\xef\xbb\xbf" + with("\"x\":1"), Verdict::kNotObject},
-      {"invalid UTF-8 before it", "\xff{}", Verdict::kNotObject},
-      {"broken array", "[1", Verdict::kMalformed},
-  });
+                         {"empty", "", Verdict::kEmpty},
+                         {"blank", " \t\r\n ", Verdict::kEmpty},
+                         {"null", "null", Verdict::kNotObject},
+                         {"number", "17", Verdict::kNotObject},
+                         {"string", "\"{}\"", Verdict::kNotObject},
+                         {"word", "garbage", Verdict::kNotObject},
+                         {"zero byte", std::string("\0", 1), Verdict::kNotObject},
+                         {"form feed is no white space", "\f{}", Verdict::kNotObject},
+                         {"byte order mark", "\xef\xbb\xbf" + with("\"x\":1"), Verdict::kNotObject},
+                         {"invalid UTF-8 before it", "\xff{}", Verdict::kNotObject},
+                         {"broken array", "[1", Verdict::kMalformed},
+                     });
 }
 
 TEST(Verdict, Malformed) {
@@ -84,15 +90,18 @@ TEST(Verdict, Malformed) {
     cases.push_back({"truncated", good.substr(0, n), Verdict::kMalformed});
   }
   for (const char* fields :
-       {R"("x":"open)", R"("x":[)", R"("x":[1,2)", R"("x":{)", R"("x":[})", R"("x":[{]})", R"("x":{[})", R"("x":])", R"("x":}})", R"("x")",
-        R"("x":)", R"("x":1,)", R"(,"x":1)", R"("x":1 "y":2)", R"("x" 1)", R"("x"::1)", R"(x:1)", R"('x':1)", R"(1:1)", R"("x":NaN)",
-        R"("x":-)", R"("x":01)", R"("x":1.)", R"("x":.5)", R"("x":+1)", R"("x":1e)", R"("x":Infinity)", R"("x":tru)", R"("x":nulls)",
-        R"("x":"\x")", R"("x":"\u12")", R"("\x":1)", R"("\ud800":1)", R"("x":[1,])", R"("x":[1 2])", R"("x":"a"b)", R"("x"y:1)",
-        R"("x":"a""b")", R"("x":1 2)", R"("x":truefalse)"}) {
+       {R"("x":"open)",  R"("x":[)",       R"("x":[1,2)",     R"("x":{)",        R"("x":[})",    R"("x":[{]})",
+        R"("x":{[})",    R"("x":])",       R"("x":}})",       R"("x")",          R"("x":)",      R"("x":1,)",
+        R"(,"x":1)",     R"("x":1 "y":2)", R"("x" 1)",        R"("x"::1)",       R"(x:1)",       R"('x':1)",
+        R"(1:1)",        R"("x":NaN)",     R"("x":-)",        R"("x":01)",       R"("x":1.)",    R"("x":.5)",
+        R"("x":+1)",     R"("x":1e)",      R"("x":Infinity)", R"("x":tru)",      R"("x":nulls)", R"("x":"\x")",
+        R"("x":"\u12")", R"("\x":1)",      R"("\ud800":1)",   R"("x":[1,])",     R"("x":[1 2])", R"("x":"a"b)",
+        R"("x"y:1)",     R"("x":"a""b")",  R"("x":1 2)",      R"("x":truefalse)"}) {
     cases.push_back({"syntax", with(fields), Verdict::kMalformed});
   }
   for (const char* bytes : {"\xff", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80"}) {
-    cases.push_back({"UTF-8 in a value nobody reads", with("\"x\":\"" + std::string(bytes) + "\""), Verdict::kMalformed});
+    cases.push_back(
+        {"UTF-8 in a value nobody reads", with("\"x\":\"" + std::string(bytes) + "\""), Verdict::kMalformed});
     cases.push_back({"UTF-8 in a key", with("\"" + std::string(bytes) + "\":1"), Verdict::kMalformed});
     cases.push_back({"UTF-8 in the item", item("\"" + std::string(bytes) + "\""), Verdict::kMalformed});
     cases.push_back({"UTF-8 behind", good + bytes, Verdict::kMalformed});
@@ -114,52 +123,63 @@ TEST(Verdict, Malformed) {
     cases.push_back({"lone surrogate in item", item(lone), Verdict::kMalformed});
     cases.push_back({"lone surrogate in category", category(lone), Verdict::kMalformed});
   }
-  cases.push_back({"10,000 levels, one short", with("\"x\":" + nested(10'000, "[", "]").substr(0, 20'000)), Verdict::kMalformed});
+  cases.push_back(
+      {"10,000 levels, one short", with("\"x\":" + nested(10'000, "[", "]").substr(0, 20'000)), Verdict::kMalformed});
   cases.push_back({"10,000 levels at the root", nested(10'000, "{\"a\":", "}").substr(1), Verdict::kNotObject});
   check(plain_job(), cases);
 }
 
 TEST(Verdict, WellFormedWhateverItsDress) {
-  check(plain_job(), {
-      {"plain", with("\"x\":1"), Verdict::kCounted, kCounted},
-      {"white space", "  { \"content_id\" : \"m\" ,\t\"event_time\" : 5 , \"watch_ms\":7 , \"category\" :\r \"c\" } \r", Verdict::kCounted, kCounted},
-      {"pretty-printed", "{\n  \"content_id\": \"m\",\n  \"event_time\": 5,\n  \"watch_ms\": 7,\n  \"category\": \"c\"\n}\n", Verdict::kCounted, kCounted},
-      {"unread values", with(R"("x":[1,{"y":[]},"]}"],"z":{"a":{"b":null}},"w":"\"}","v":1.5e-9,"t":true)"), Verdict::kCounted, kCounted},
-      {"lone surrogate nobody reads", with(R"("x":"\ud800")"), Verdict::kCounted, kCounted},
-      {"10,000 levels", with("\"x\":" + nested(10'000, "[", "]")), Verdict::kCounted, kCounted},
-      {"10,000 levels of objects", with("\"x\":" + nested(10'000, "{\"a\":", "}")), Verdict::kCounted, kCounted},
-      {"a megabyte", with("\"x\":\"" + std::string(1 << 20, 'x') + "\""), Verdict::kCounted, kCounted},
-      {"a megabyte of escapes", with("\"x\":\"" + nested(1 << 17, "\\n", "\\\\") + "\""), Verdict::kCounted, kCounted},
-      {"escaped keys", R"({"\u0063ontent_id":"m","event\u005ftime":5,"watch_ms":7,"category":"c"})", Verdict::kCounted, kCounted},
-      {"escaped quote in a key", with(R"("a\"content_id":1)"), Verdict::kCounted, kCounted},
-      {"non-ASCII", with(R"("title":"Amélie 😀")"), Verdict::kCounted, kCounted},
-      {"empty key", with(R"("":1)"), Verdict::kCounted, kCounted},
-  });
+  check(plain_job(),
+        {
+            {"plain", with("\"x\":1"), Verdict::kCounted, kCounted},
+            {"white space",
+             "  { \"content_id\" : \"m\" ,\t\"event_time\" : 5 , \"watch_ms\":7 , \"category\" :\r \"c\" } \r",
+             Verdict::kCounted, kCounted},
+            {"pretty-printed",
+             "{\n  \"content_id\": \"m\",\n  \"event_time\": 5,\n  \"watch_ms\": 7,\n  \"category\": \"c\"\n}\n",
+             Verdict::kCounted, kCounted},
+            {"unread values", with(R"("x":[1,{"y":[]},"]}"],"z":{"a":{"b":null}},"w":"\"}","v":1.5e-9,"t":true)"),
+             Verdict::kCounted, kCounted},
+            {"lone surrogate nobody reads", with(R"("x":"\ud800")"), Verdict::kCounted, kCounted},
+            {"10,000 levels", with("\"x\":" + nested(10'000, "[", "]")), Verdict::kCounted, kCounted},
+            {"10,000 levels of objects", with("\"x\":" + nested(10'000, "{\"a\":", "}")), Verdict::kCounted, kCounted},
+            {"a megabyte", with("\"x\":\"" + std::string(1 << 20, 'x') + "\""), Verdict::kCounted, kCounted},
+            {"a megabyte of escapes", with("\"x\":\"" + nested(1 << 17, "\\n", "\\\\") + "\""), Verdict::kCounted,
+             kCounted},
+            {"escaped keys", R"({"\u0063ontent_id":"m","event\u005ftime":5,"watch_ms":7,"category":"c"})",
+             Verdict::kCounted, kCounted},
+            {"escaped quote in a key", with(R"("a\"content_id":1)"), Verdict::kCounted, kCounted},
+            {"non-ASCII", with(R"("title":"Amélie 😀")"), Verdict::kCounted, kCounted},
+            {"empty key", with(R"("":1)"), Verdict::kCounted, kCounted},
+        });
 }
 
 TEST(Verdict, Item) {
   const std::string longest(256, 'i');
-  check(plain_job(), {
-      {"missing", R"({"event_time":5,"category":"c"})", Verdict::kItemMissing},
-      {"empty object", "{}", Verdict::kItemMissing},
-      {"null", item("null"), Verdict::kItemMissing},
-      {"empty", item("\"\""), Verdict::kItemEmpty},
-      {"true", item("true"), Verdict::kItemType},
-      {"float", item("1.0"), Verdict::kItemType},
-      {"exponent", item("1e3"), Verdict::kItemType},
-      {"object", item("{\"a\":1}"), Verdict::kItemType},
-      {"array", item("[\"m\"]"), Verdict::kItemType},
-      {"too long", item("\"" + longest + "i\""), Verdict::kItemTooLong},
-      {"too many digits", item("1" + std::string(256, '0')), Verdict::kItemTooLong},
-      {"longest", item("\"" + longest + "\""), Verdict::kCounted, longest + "|c,unknown|5|0"},
-      {"integer", item("123456789012345678901234567890"), Verdict::kCounted, "123456789012345678901234567890|c,unknown|5|0"},
-      {"negative integer", item("-7"), Verdict::kCounted, "-7|c,unknown|5|0"},
-      {"minus zero", item("-0"), Verdict::kCounted, "0|c,unknown|5|0"},
-      {"escaped", item(R"("\u0041\u00e9\n\ud83d\ude00")"), Verdict::kCounted, "Aé\n😀|c,unknown|5|0"},
-      {"long only when escaped", item("\"" + nested(255, "\\u0061", "").substr(0) + "\""), Verdict::kCounted,
-       std::string(255, 'a') + "1|c,unknown|5|0"},
-      {"blank is text", item("\" \""), Verdict::kCounted, " |c,unknown|5|0"},
-  });
+  check(plain_job(),
+        {
+            {"missing", R"({"event_time":5,"category":"c"})", Verdict::kItemMissing},
+            {"empty object", "{}", Verdict::kItemMissing},
+            {"null", item("null"), Verdict::kItemMissing},
+            {"empty", item("\"\""), Verdict::kItemEmpty},
+            {"true", item("true"), Verdict::kItemType},
+            {"float", item("1.0"), Verdict::kItemType},
+            {"exponent", item("1e3"), Verdict::kItemType},
+            {"object", item("{\"a\":1}"), Verdict::kItemType},
+            {"array", item("[\"m\"]"), Verdict::kItemType},
+            {"too long", item("\"" + longest + "i\""), Verdict::kItemTooLong},
+            {"too many digits", item("1" + std::string(256, '0')), Verdict::kItemTooLong},
+            {"longest", item("\"" + longest + "\""), Verdict::kCounted, longest + "|c,unknown|5|0"},
+            {"integer", item("123456789012345678901234567890"), Verdict::kCounted,
+             "123456789012345678901234567890|c,unknown|5|0"},
+            {"negative integer", item("-7"), Verdict::kCounted, "-7|c,unknown|5|0"},
+            {"minus zero", item("-0"), Verdict::kCounted, "0|c,unknown|5|0"},
+            {"escaped", item(R"("\u0041\u00e9\n\ud83d\ude00")"), Verdict::kCounted, "Aé\n😀|c,unknown|5|0"},
+            {"long only when escaped", item("\"" + nested(255, "\\u0061", "").substr(0) + "\""), Verdict::kCounted,
+             std::string(255, 'a') + "1|c,unknown|5|0"},
+            {"blank is text", item("\" \""), Verdict::kCounted, " |c,unknown|5|0"},
+        });
 }
 
 TEST(Verdict, EscapedAndPlainTextAreTheSameItem) {
@@ -177,30 +197,30 @@ TEST(Verdict, EscapedAndPlainTextAreTheSameItem) {
 TEST(Verdict, TimeInMilliseconds) {
   const auto at = [](const std::string& ms) { return "m|c,unknown|" + ms + "|0"; };
   check(plain_job(), {
-      {"missing", R"({"content_id":"m","category":"c"})", Verdict::kTimeMissing},
-      {"null", time("null"), Verdict::kTimeMissing},
-      {"fraction", time("5.0"), Verdict::kTimeType},
-      {"exponent", time("5e3"), Verdict::kTimeType},
-      {"true", time("true"), Verdict::kTimeType},
-      {"array", time("[5]"), Verdict::kTimeType},
-      {"empty", time("\"\""), Verdict::kTimeType},
-      {"words", time("\"noon\""), Verdict::kTimeType},
-      {"plus", time("\"+5\""), Verdict::kTimeType},
-      {"blank", time("\" 5\""), Verdict::kTimeType},
-      {"date", time("\"2025-11-13T02:13:20Z\""), Verdict::kTimeType},
-      {"negative", time("-1"), Verdict::kTimeRange},
-      {"negative text", time("\"-1\""), Verdict::kTimeRange},
-      {"huge", time("253402300800000"), Verdict::kTimeRange},
-      {"overflowing", time("99999999999999999999999999"), Verdict::kTimeRange},
-      {"2^63", time("9223372036854775808"), Verdict::kTimeRange},
-      {"2^64+5", time("18446744073709551621"), Verdict::kTimeRange},
-      {"zero", time("0"), Verdict::kCounted, at("0")},
-      {"minus zero", time("-0"), Verdict::kCounted, at("0")},
-      {"minus zero text", time("\"-000\""), Verdict::kCounted, at("0")},
-      {"last", time("253402300799999"), Verdict::kCounted, at("253402300799999")},
-      {"text", time("\"0001763000000123\""), Verdict::kCounted, at("1763000000123")},
-      {"escaped text", time(R"("\u0031\u0032")"), Verdict::kCounted, at("12")},
-  });
+                         {"missing", R"({"content_id":"m","category":"c"})", Verdict::kTimeMissing},
+                         {"null", time("null"), Verdict::kTimeMissing},
+                         {"fraction", time("5.0"), Verdict::kTimeType},
+                         {"exponent", time("5e3"), Verdict::kTimeType},
+                         {"true", time("true"), Verdict::kTimeType},
+                         {"array", time("[5]"), Verdict::kTimeType},
+                         {"empty", time("\"\""), Verdict::kTimeType},
+                         {"words", time("\"noon\""), Verdict::kTimeType},
+                         {"plus", time("\"+5\""), Verdict::kTimeType},
+                         {"blank", time("\" 5\""), Verdict::kTimeType},
+                         {"date", time("\"2025-11-13T02:13:20Z\""), Verdict::kTimeType},
+                         {"negative", time("-1"), Verdict::kTimeRange},
+                         {"negative text", time("\"-1\""), Verdict::kTimeRange},
+                         {"huge", time("253402300800000"), Verdict::kTimeRange},
+                         {"overflowing", time("99999999999999999999999999"), Verdict::kTimeRange},
+                         {"2^63", time("9223372036854775808"), Verdict::kTimeRange},
+                         {"2^64+5", time("18446744073709551621"), Verdict::kTimeRange},
+                         {"zero", time("0"), Verdict::kCounted, at("0")},
+                         {"minus zero", time("-0"), Verdict::kCounted, at("0")},
+                         {"minus zero text", time("\"-000\""), Verdict::kCounted, at("0")},
+                         {"last", time("253402300799999"), Verdict::kCounted, at("253402300799999")},
+                         {"text", time("\"0001763000000123\""), Verdict::kCounted, at("1763000000123")},
+                         {"escaped text", time(R"("\u0031\u0032")"), Verdict::kCounted, at("12")},
+                     });
 }
 
 // good_record()'s own times are not of this unit, so only the cases alone.
@@ -217,37 +237,37 @@ TEST(Verdict, TimeInOtherUnits) {
   JobSpec job = plain_job();
   job.event.time_unit = TimeUnit::kSeconds;
   check_alone(job, {
-      {"s", time("1763000000"), Verdict::kCounted, at("1763000000000")},
-      {"s fraction", time("1763000000.123999"), Verdict::kCounted, at("1763000000123")},
-      {"s text fraction", time("\"1763000000.5\""), Verdict::kCounted, at("1763000000500")},
-      {"s exponent", time("1.7e9"), Verdict::kTimeType},
-      {"s exponent text", time("\"1.7e9\""), Verdict::kTimeType},
-      {"s last", time("253402300799.9999"), Verdict::kCounted, at("253402300799999")},
-      {"s beyond", time("253402300800"), Verdict::kTimeRange},
-      {"s little negative", time("-0.0001"), Verdict::kTimeRange},
-      {"s minus zero", time("-0.000"), Verdict::kCounted, at("0")},
-  });
+                       {"s", time("1763000000"), Verdict::kCounted, at("1763000000000")},
+                       {"s fraction", time("1763000000.123999"), Verdict::kCounted, at("1763000000123")},
+                       {"s text fraction", time("\"1763000000.5\""), Verdict::kCounted, at("1763000000500")},
+                       {"s exponent", time("1.7e9"), Verdict::kTimeType},
+                       {"s exponent text", time("\"1.7e9\""), Verdict::kTimeType},
+                       {"s last", time("253402300799.9999"), Verdict::kCounted, at("253402300799999")},
+                       {"s beyond", time("253402300800"), Verdict::kTimeRange},
+                       {"s little negative", time("-0.0001"), Verdict::kTimeRange},
+                       {"s minus zero", time("-0.000"), Verdict::kCounted, at("0")},
+                   });
   job.event.time_unit = TimeUnit::kMicroseconds;
   check_alone(job, {
-      {"us", time("1763000000123999"), Verdict::kCounted, at("1763000000123")},
-      {"us fraction", time("1.5"), Verdict::kTimeType},
-      {"us negative", time("-1"), Verdict::kTimeRange},
-  });
+                       {"us", time("1763000000123999"), Verdict::kCounted, at("1763000000123")},
+                       {"us fraction", time("1.5"), Verdict::kTimeType},
+                       {"us negative", time("-1"), Verdict::kTimeRange},
+                   });
   job.event.time_unit = TimeUnit::kNanoseconds;
   check_alone(job, {
-      {"ns", time("1763000000123999999"), Verdict::kCounted, at("1763000000123")},
-      {"ns beyond 64 bits", time("253402300799999999999"), Verdict::kCounted, at("253402300799999")},
-      {"ns beyond", time("253402300800000000000"), Verdict::kTimeRange},
-  });
+                       {"ns", time("1763000000123999999"), Verdict::kCounted, at("1763000000123")},
+                       {"ns beyond 64 bits", time("253402300799999999999"), Verdict::kCounted, at("253402300799999")},
+                       {"ns beyond", time("253402300800000000000"), Verdict::kTimeRange},
+                   });
   job.event.time_unit = TimeUnit::kRfc3339;
   check_alone(job, {
-      {"date", time("\"2025-11-13T02:13:20.123456Z\""), Verdict::kCounted, at("1763000000123")},
-      {"escaped date", time(R"("2025-11-13T02:13:20\u005a")"), Verdict::kCounted, at("1763000000000")},
-      {"number", time("1763000000123"), Verdict::kTimeType},
-      {"no zone", time("\"2025-11-13T02:13:20\""), Verdict::kTimeType},
-      {"before 1970", time("\"1969-12-31T23:59:59.999Z\""), Verdict::kTimeRange},
-      {"past 9999 by its offset", time("\"9999-12-31T23:59:59-00:01\""), Verdict::kTimeRange},
-  });
+                       {"date", time("\"2025-11-13T02:13:20.123456Z\""), Verdict::kCounted, at("1763000000123")},
+                       {"escaped date", time(R"("2025-11-13T02:13:20\u005a")"), Verdict::kCounted, at("1763000000000")},
+                       {"number", time("1763000000123"), Verdict::kTimeType},
+                       {"no zone", time("\"2025-11-13T02:13:20\""), Verdict::kTimeType},
+                       {"before 1970", time("\"1969-12-31T23:59:59.999Z\""), Verdict::kTimeRange},
+                       {"past 9999 by its offset", time("\"9999-12-31T23:59:59-00:01\""), Verdict::kTimeRange},
+                   });
 }
 
 TEST(Verdict, TimeFutureOnlyAgainstAMessageWithATimestamp) {
@@ -270,88 +290,92 @@ TEST(Verdict, TimeFutureOnlyAgainstAMessageWithATimestamp) {
 TEST(Verdict, Watch) {
   const auto ms = [](const std::string& n) { return "m|c,unknown|5|" + n; };
   check(plain_job(), {
-      {"absent", item("\"m\""), Verdict::kCounted, ms("0")},
-      {"null", watch("null"), Verdict::kCounted, ms("0")},
-      {"fraction", watch("12.999"), Verdict::kCounted, ms("12")},
-      {"exponent", watch("1.2e3"), Verdict::kCounted, ms("1200")},
-      {"24 h", watch("86400000"), Verdict::kCounted, ms("86400000")},
-      {"24 h and a bit dropped", watch("86400000.999"), Verdict::kCounted, ms("86400000")},
-      {"over 24 h", watch("86400001"), Verdict::kWatchRange},
-      {"huge", watch("1e400"), Verdict::kWatchRange},
-      {"many digits", watch("99999999999999999999"), Verdict::kWatchRange},
-      {"negative", watch("-1"), Verdict::kWatchRange},
-      {"little negative", watch("-0.0001"), Verdict::kWatchRange},
-      {"minus zero", watch("-0"), Verdict::kCounted, ms("0")},
-      {"text", watch("\"12\""), Verdict::kWatchType},
-      {"false", watch("false"), Verdict::kWatchType},
-      {"object", watch("{}"), Verdict::kWatchType},
-  });
+                         {"absent", item("\"m\""), Verdict::kCounted, ms("0")},
+                         {"null", watch("null"), Verdict::kCounted, ms("0")},
+                         {"fraction", watch("12.999"), Verdict::kCounted, ms("12")},
+                         {"exponent", watch("1.2e3"), Verdict::kCounted, ms("1200")},
+                         {"24 h", watch("86400000"), Verdict::kCounted, ms("86400000")},
+                         {"24 h and a bit dropped", watch("86400000.999"), Verdict::kCounted, ms("86400000")},
+                         {"over 24 h", watch("86400001"), Verdict::kWatchRange},
+                         {"huge", watch("1e400"), Verdict::kWatchRange},
+                         {"many digits", watch("99999999999999999999"), Verdict::kWatchRange},
+                         {"negative", watch("-1"), Verdict::kWatchRange},
+                         {"little negative", watch("-0.0001"), Verdict::kWatchRange},
+                         {"minus zero", watch("-0"), Verdict::kCounted, ms("0")},
+                         {"text", watch("\"12\""), Verdict::kWatchType},
+                         {"false", watch("false"), Verdict::kWatchType},
+                         {"object", watch("{}"), Verdict::kWatchType},
+                     });
   JobSpec job = plain_job();
   job.event.watch_unit = WatchUnit::kSeconds;
   check_alone(job, {
-      {"s", watch("4.35"), Verdict::kCounted, ms("4350")},
-      {"s 24 h", watch("86400.0001"), Verdict::kCounted, ms("86400000")},
-      {"s over", watch("86400.001"), Verdict::kWatchRange},
-  });
+                       {"s", watch("4.35"), Verdict::kCounted, ms("4350")},
+                       {"s 24 h", watch("86400.0001"), Verdict::kCounted, ms("86400000")},
+                       {"s over", watch("86400.001"), Verdict::kWatchRange},
+                   });
 }
 
 TEST(Verdict, Dimensions) {
   const std::string longest(256, 'd');
   const auto is = [](const std::string& c) { return "m|" + c + ",unknown|5|0"; };
-  check(plain_job(), {
-      {"missing", R"({"content_id":"m","event_time":5})", Verdict::kDimensionMissing},
-      {"null", category("null"), Verdict::kDimensionMissing},
-      {"fraction", category("1.5"), Verdict::kDimensionType},
-      {"array", category("[]"), Verdict::kDimensionType},
-      {"too long", category("\"" + longest + "d\""), Verdict::kDimensionTooLong},
-      {"longest", category("\"" + longest + "\""), Verdict::kCounted, is(longest)},
-      {"empty", category("\"\""), Verdict::kCounted, is("")},
-      {"true", category("true"), Verdict::kCounted, is("true")},
-      {"false", category("false"), Verdict::kCounted, is("false")},
-      {"integer", category("-12"), Verdict::kCounted, is("-12")},
-      {"minus zero", category("-0"), Verdict::kCounted, is("0")},
-      {"escaped", category(R"("\u0063")"), Verdict::kCounted, is("c")},
-      {"nested", with(R"("geo":{"city":"x","country":"fr"})"), Verdict::kCounted, "m|c,fr|5|7"},
-      {"nested escaped", with(R"("geo":{"city":[{}],"country":"\u0066r"})"), Verdict::kCounted, "m|c,fr|5|7"},
-      {"through a string", with(R"("geo":"fr")"), Verdict::kCounted, kCounted},
-      {"through an array", with(R"("geo":[{"country":"fr"}])"), Verdict::kCounted, kCounted},
-      {"default for null", with(R"("geo":{"country":null})"), Verdict::kCounted, kCounted},
-      {"no default for a wrong type", with(R"("geo":{"country":{}})"), Verdict::kDimensionType},
-      {"deeper key of that name", with(R"("x":{"geo":{"country":"fr"}})"), Verdict::kCounted, kCounted},
-      {"malformed in a nested object", with(R"("geo":{"country":"fr",})"), Verdict::kMalformed},
-  });
+  check(plain_job(),
+        {
+            {"missing", R"({"content_id":"m","event_time":5})", Verdict::kDimensionMissing},
+            {"null", category("null"), Verdict::kDimensionMissing},
+            {"fraction", category("1.5"), Verdict::kDimensionType},
+            {"array", category("[]"), Verdict::kDimensionType},
+            {"too long", category("\"" + longest + "d\""), Verdict::kDimensionTooLong},
+            {"longest", category("\"" + longest + "\""), Verdict::kCounted, is(longest)},
+            {"empty", category("\"\""), Verdict::kCounted, is("")},
+            {"true", category("true"), Verdict::kCounted, is("true")},
+            {"false", category("false"), Verdict::kCounted, is("false")},
+            {"integer", category("-12"), Verdict::kCounted, is("-12")},
+            {"minus zero", category("-0"), Verdict::kCounted, is("0")},
+            {"escaped", category(R"("\u0063")"), Verdict::kCounted, is("c")},
+            {"nested", with(R"("geo":{"city":"x","country":"fr"})"), Verdict::kCounted, "m|c,fr|5|7"},
+            {"nested escaped", with(R"("geo":{"city":[{}],"country":"\u0066r"})"), Verdict::kCounted, "m|c,fr|5|7"},
+            {"through a string", with(R"("geo":"fr")"), Verdict::kCounted, kCounted},
+            {"through an array", with(R"("geo":[{"country":"fr"}])"), Verdict::kCounted, kCounted},
+            {"default for null", with(R"("geo":{"country":null})"), Verdict::kCounted, kCounted},
+            {"no default for a wrong type", with(R"("geo":{"country":{}})"), Verdict::kDimensionType},
+            {"deeper key of that name", with(R"("x":{"geo":{"country":"fr"}})"), Verdict::kCounted, kCounted},
+            {"malformed in a nested object", with(R"("geo":{"country":"fr",})"), Verdict::kMalformed},
+        });
 }
 
 TEST(Verdict, OrderOfTheReasons) {
-  check(plain_job(), {
-      {"item before time", R"({"content_id":1.5,"event_time":"x","watch_ms":"x"})", Verdict::kItemType},
-      {"time before watch", R"({"content_id":"m","event_time":"x","watch_ms":"x"})", Verdict::kTimeType},
-      {"watch before dimension", R"({"content_id":"m","event_time":1,"watch_ms":"x"})", Verdict::kWatchType},
-      {"dimensions by name", R"({"content_id":"m","event_time":1,"geo":{"country":1.5}})", Verdict::kDimensionMissing},
-  });
+  check(plain_job(),
+        {
+            {"item before time", R"({"content_id":1.5,"event_time":"x","watch_ms":"x"})", Verdict::kItemType},
+            {"time before watch", R"({"content_id":"m","event_time":"x","watch_ms":"x"})", Verdict::kTimeType},
+            {"watch before dimension", R"({"content_id":"m","event_time":1,"watch_ms":"x"})", Verdict::kWatchType},
+            {"dimensions by name", R"({"content_id":"m","event_time":1,"geo":{"country":1.5}})",
+             Verdict::kDimensionMissing},
+        });
 }
 
 TEST(Verdict, WhereComesBeforeTheFieldsAndAfterTheSyntax) {
   JobSpec job = plain_job();
   job.event.where = {{{{"action"}}, {"play", "1", "true"}}, {{{"geo", "country"}}, {"de", ""}}};
   const auto record = [](const std::string& action, const std::string& country) {
-    return R"({"content_id":"m","event_time":5,"category":"c","action":)" + action + R"(,"geo":{"country":)" + country + "}}";
+    return R"({"content_id":"m","event_time":5,"category":"c","action":)" + action + R"(,"geo":{"country":)" + country +
+           "}}";
   };
   check_alone(job, {
-      {"both", record("\"play\"", "\"de\""), Verdict::kCounted, "m|c,de|5|0"},
-      {"escaped", record(R"("\u0070lay")", "\"\""), Verdict::kCounted, "m|c,|5|0"},
-      {"integer", record("1", "\"de\""), Verdict::kCounted, "m|c,de|5|0"},
-      {"true", record("true", "\"de\""), Verdict::kCounted, "m|c,de|5|0"},
-      {"other", record("\"stop\"", "\"de\""), Verdict::kFiltered},
-      {"other country", record("\"play\"", "\"fr\""), Verdict::kFiltered},
-      {"fraction", record("1.0", "\"de\""), Verdict::kFiltered},
-      {"null", record("null", "\"de\""), Verdict::kFiltered},
-      {"object", record("{}", "\"de\""), Verdict::kFiltered},
-      {"absent", with("\"x\":1"), Verdict::kFiltered},
-      {"before the item", R"({"action":"stop","content_id":1.5})", Verdict::kFiltered},
-      {"malformed first", R"({"action":"stop","content_id":"m",})", Verdict::kMalformed},
-      {"lone surrogate first", R"({"action":"stop","content_id":"\ud800"})", Verdict::kMalformed},
-  });
+                       {"both", record("\"play\"", "\"de\""), Verdict::kCounted, "m|c,de|5|0"},
+                       {"escaped", record(R"("\u0070lay")", "\"\""), Verdict::kCounted, "m|c,|5|0"},
+                       {"integer", record("1", "\"de\""), Verdict::kCounted, "m|c,de|5|0"},
+                       {"true", record("true", "\"de\""), Verdict::kCounted, "m|c,de|5|0"},
+                       {"other", record("\"stop\"", "\"de\""), Verdict::kFiltered},
+                       {"other country", record("\"play\"", "\"fr\""), Verdict::kFiltered},
+                       {"fraction", record("1.0", "\"de\""), Verdict::kFiltered},
+                       {"null", record("null", "\"de\""), Verdict::kFiltered},
+                       {"object", record("{}", "\"de\""), Verdict::kFiltered},
+                       {"absent", with("\"x\":1"), Verdict::kFiltered},
+                       {"before the item", R"({"action":"stop","content_id":1.5})", Verdict::kFiltered},
+                       {"malformed first", R"({"action":"stop","content_id":"m",})", Verdict::kMalformed},
+                       {"lone surrogate first", R"({"action":"stop","content_id":"\ud800"})", Verdict::kMalformed},
+                   });
 }
 
 }  // namespace

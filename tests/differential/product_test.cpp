@@ -1,5 +1,5 @@
-// Product and oracle side by side on random jobs: the bytes of `replay`, the verdicts, and, over several partitions, the
-// last revision of every key. MARQUEE_SEED chooses the first seed, MARQUEE_ROUNDS how many.
+// Product and oracle side by side on random jobs: the bytes of `replay`, the verdicts, and, over several partitions,
+// the last revision of every key. MARQUEE_SEED chooses the first seed, MARQUEE_ROUNDS how many.
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -43,7 +43,8 @@ class TemporaryFile {
     std::string bytes;
     char buffer[1 << 16];
     off_t at = 0;
-    for (ssize_t n; (n = pread(fd_, buffer, sizeof(buffer), at)) > 0; at += n) bytes.append(buffer, static_cast<std::size_t>(n));
+    for (ssize_t n; (n = pread(fd_, buffer, sizeof(buffer), at)) > 0; at += n)
+      bytes.append(buffer, static_cast<std::size_t>(n));
     return bytes;
   }
 
@@ -58,13 +59,18 @@ JobSpec job_of(const RandomJob& random) {
   return outcome.config.job;
 }
 
-PipelineParts parts_for(Source& source, Sink& sink, PaneLog& log, FakeClock& clock, Log& quiet, Probe& probe, SnapshotBoard& board) {
-  return {&source, &sink, &log, &clock, &quiet, &probe, &board,
-          [](const EngineConfig& c) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); }};
+PipelineParts parts_for(Source& source, Sink& sink, PaneLog& log, FakeClock& clock, Log& quiet, Probe& probe,
+                        SnapshotBoard& board) {
+  return {&source, &sink,
+          &log,    &clock,
+          &quiet,  &probe,
+          &board,  [](const EngineConfig& c) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); }};
 }
 
 void expect_same_verdicts(const oracle::Counts& expected, const Probe& probe) {
-  const auto got = [&](Verdict v) { return static_cast<std::int64_t>(probe.verdicts[static_cast<std::size_t>(v)].load()); };
+  const auto got = [&](Verdict v) {
+    return static_cast<std::int64_t>(probe.verdicts[static_cast<std::size_t>(v)].load());
+  };
   EXPECT_EQ(got(Verdict::kCounted), expected.counted);
   EXPECT_EQ(got(Verdict::kFiltered), expected.filtered);
   EXPECT_EQ(got(Verdict::kLate), expected.late);

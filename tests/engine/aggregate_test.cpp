@@ -70,7 +70,8 @@ TEST_P(AggregateTest, OneHotKeyWithTheLongestWatchTimesDoesNotOverflow) {
   }
 }
 
-// A packed sum has to move on somewhere; the counts just before, at and behind any power of two are where it would go wrong.
+// A packed sum has to move on somewhere; the counts just before, at and behind any power of two are where it would go
+// wrong.
 TEST_P(AggregateTest, AKeysCountMayEndOnAnyPowerOfTwo) {
   World world(GetParam());
   world.batch_events_max = 16'384;
@@ -130,7 +131,8 @@ TEST_P(AggregateTest, KeysOfManyGroupsAndDenseItemsStayApart) {
   world.start();
   std::vector<Event> events;
   for (std::uint32_t group = 1; group <= 64; ++group) {
-    for (std::uint32_t item = 1; item <= 500; ++item) events.push_back({.item = item, .combination = group, .watch_ms = item});
+    for (std::uint32_t item = 1; item <= 500; ++item)
+      events.push_back({.item = item, .combination = group, .watch_ms = item});
   }
   world.submit(events);
   world.end_epoch();
@@ -151,7 +153,7 @@ TEST_P(AggregateTest, LeaderboardsGroupTheSameEventsEachInItsOwnWay) {
   world.add_leaderboard(Measure::kWatchMs, 3);
   world.add_leaderboard(Measure::kViews, 1000);
   for (std::uint32_t c = 1; c < world.groups.size(); ++c) {
-    world.groups[c][1] = 1;                      // all in one
+    world.groups[c][1] = 1;                       // all in one
     world.groups[c][2] = c % 5 == 0 ? 0 : c % 5;  // a fifth refused
   }
   for (std::size_t s = 1; s < world.slots.size(); ++s) {

@@ -116,7 +116,8 @@ TEST_P(BudgetTest, MarksNeedNoRoom) {
 
 TEST_P(BudgetTest, RefusedItemsOfBothKindsMeetInOneMark) {
   Budgeted b(GetParam(), 1);
-  const Partials& partials = b.run({{.item = 1}, {.item = 1}, {.item = 0, .watch_ms = 3}, {.item = 2, .watch_ms = 4}, {.item = 3, .watch_ms = 5}});
+  const Partials& partials = b.run(
+      {{.item = 1}, {.item = 1}, {.item = 0, .watch_ms = 3}, {.item = 2, .watch_ms = 4}, {.item = 3, .watch_ms = 5}});
   EXPECT_EQ(partials.panes[0].rows.size(), 2u);
   const Ranking& ranking = b.rank(0, 0);
   EXPECT_EQ(ranking.groups[0].events, 5u);

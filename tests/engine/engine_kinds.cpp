@@ -4,6 +4,8 @@
 
 namespace marquee::test {
 
-std::vector<EngineKind> engine_kinds() { return {{"Cpu", make_cpu_engine}}; }
+std::vector<EngineKind> engine_kinds() {
+  return {{"Cpu", make_cpu_engine}};
+}
 
 }  // namespace marquee::test

@@ -15,7 +15,9 @@ struct EngineKind {
   std::string name;  // letters and digits: part of the tests' names
   std::function<std::unique_ptr<Engine>(const EngineConfig&)> make;
 };
-inline std::ostream& operator<<(std::ostream& out, const EngineKind& kind) { return out << kind.name; }
+inline std::ostream& operator<<(std::ostream& out, const EngineKind& kind) {
+  return out << kind.name;
+}
 
 std::vector<EngineKind> engine_kinds();
 

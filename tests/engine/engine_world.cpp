@@ -15,7 +15,9 @@ World::World(const EngineKind& kind) : kind_(kind) {
   for (std::uint32_t group = 1; group <= 64; ++group) groups.push_back({group});
 }
 
-World::~World() { EXPECT_EQ(batches_out_, 0u) << "a batch did not go home"; }
+World::~World() {
+  EXPECT_EQ(batches_out_, 0u) << "a batch did not go home";
+}
 
 void World::add_leaderboard(Measure measure, std::uint32_t top) {
   LeaderboardSpec board;
@@ -128,7 +130,8 @@ void World::end_epoch() {
 void World::rank(std::uint32_t leaderboard, std::int64_t first, std::int64_t last, bool hot) {
   const LeaderboardSpec& board = job.leaderboards[leaderboard];
   Entries entries;
-  for (auto i = state_.lower_bound({leaderboard, first}); i != state_.end() && i->first <= PaneKey{leaderboard, last}; ++i) {
+  for (auto i = state_.lower_bound({leaderboard, first}); i != state_.end() && i->first <= PaneKey{leaderboard, last};
+       ++i) {
     for (const auto& [entry, sums] : i->second) {
       entries[entry].views += sums.views;
       entries[entry].watch_ms += sums.watch_ms;

@@ -1,5 +1,5 @@
-// World: an engine and, beside it, a model of ordered maps that is fed the same and asked the same. The model is written
-// from the contract (core/engine.hpp) and shares nothing with any engine.
+// World: an engine and, beside it, a model of ordered maps that is fed the same and asked the same. The model is
+// written from the contract (core/engine.hpp) and shares nothing with any engine.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -29,7 +29,9 @@ struct Sums {
   std::uint64_t watch_ms = 0;
   bool operator==(const Sums&) const = default;
 };
-inline void PrintTo(const Sums& s, std::ostream* out) { *out << s.views << " views, " << s.watch_ms << " ms"; }
+inline void PrintTo(const Sums& s, std::ostream* out) {
+  *out << s.views << " views, " << s.watch_ms << " ms";
+}
 
 using Key = std::pair<std::uint32_t, std::uint32_t>;  // group, item
 using Entries = std::map<Key, Sums>;
@@ -43,8 +45,8 @@ class World final : private Texts, private BatchHome {
   // --- Before start().
   JobSpec job;
   std::uint32_t batch_events_max = 1024;
-  std::vector<std::vector<std::int64_t>> slots;      // [slot][leaderboard]: the pane; kNone: not for this leaderboard
-  std::vector<std::vector<std::uint32_t>> groups;    // [combination][leaderboard]
+  std::vector<std::vector<std::int64_t>> slots;    // [slot][leaderboard]: the pane; kNone: not for this leaderboard
+  std::vector<std::vector<std::uint32_t>> groups;  // [combination][leaderboard]
   static constexpr std::int64_t kNone = raw(kNoPane);
   // Text of item i; item 0 has none. Items beyond get "item-<i>".
   std::vector<std::string> texts;
@@ -100,6 +102,6 @@ class EngineTest : public testing::TestWithParam<EngineKind> {};
 
 }  // namespace marquee::test
 
-#define MARQUEE_ENGINE_SUITE(suite)                                                        \
+#define MARQUEE_ENGINE_SUITE(suite)                                                            \
   INSTANTIATE_TEST_SUITE_P(Engines, suite, testing::ValuesIn(::marquee::test::engine_kinds()), \
                            [](const auto& kind) { return kind.param.name; })

@@ -65,7 +65,8 @@ void one_round(const EngineKind& kind, std::uint64_t seed) {
     for (std::uint32_t b = 0; b < boards; ++b) {
       const std::int64_t last = now / (b + 1) - 3;
       if (below(3) != 0) world.rank(b, last - panes_back[b], last, true);
-      if (below(3) == 0) world.rank(b, last - static_cast<std::int64_t>(below(8)), last - static_cast<std::int64_t>(below(3)));
+      if (below(3) == 0)
+        world.rank(b, last - static_cast<std::int64_t>(below(8)), last - static_cast<std::int64_t>(below(3)));
       if (below(3) == 0) {
         dropped_to[b] = std::max(dropped_to[b], last - 6);
         world.drop(b, dropped_to[b]++);

@@ -33,7 +33,8 @@ TEST_P(RankTest, TextsOrderAsUnsignedBytesAndAPrefixComesFirst) {
   World world(GetParam());
   world.set_top(1000);
   using namespace std::string_literals;
-  world.texts = {"", "z", "\xc3\xa9", "a", "a\0"s, "a\0\0"s, "abcdefgh", "abcdefgh\0"s, "abcdefghi", "abcdefg", "A", "\x7f", "\xff"};
+  world.texts = {"",          "z",       "\xc3\xa9", "a",    "a\0"s, "a\0\0"s, "abcdefgh", "abcdefgh\0"s,
+                 "abcdefghi", "abcdefg", "A",        "\x7f", "\xff"};
   world.start();
   submit_views(world, std::vector<std::uint32_t>(12, 1));
   world.end_epoch();
@@ -45,7 +46,8 @@ TEST_P(RankTest, TiesAtTheCutOrderTheSameWayForEveryK) {
   for (std::uint32_t top = 1; top <= 13; ++top) {
     World world(GetParam());
     world.set_top(top);
-    world.texts = {"", "z", "\xc3\xa9", "a", "a\0"s, "a\0\0"s, "abcdefgh", "abcdefgh\0"s, "abcdefghi", "abcdefg", "A", "\x7f", "\xff"};
+    world.texts = {"",          "z",       "\xc3\xa9", "a",    "a\0"s, "a\0\0"s, "abcdefgh", "abcdefgh\0"s,
+                   "abcdefghi", "abcdefg", "A",        "\x7f", "\xff"};
     world.start();
     submit_views(world, std::vector<std::uint32_t>(12, 3));
     world.end_epoch();
@@ -58,8 +60,12 @@ TEST_P(RankTest, WatchTimeRanksToo) {
   world.job.leaderboards[0].measure = Measure::kWatchMs;
   world.set_top(3);
   world.start();
-  world.submit({{.item = 1, .watch_ms = 5}, {.item = 1, .watch_ms = 6}, {.item = 2, .watch_ms = 20}, {.item = 3, .watch_ms = 0},
-                {.item = 4, .watch_ms = 11}, {.item = 5, .watch_ms = 0}});
+  world.submit({{.item = 1, .watch_ms = 5},
+                {.item = 1, .watch_ms = 6},
+                {.item = 2, .watch_ms = 20},
+                {.item = 3, .watch_ms = 0},
+                {.item = 4, .watch_ms = 11},
+                {.item = 5, .watch_ms = 0}});
   world.end_epoch();
   world.rank(0, 0, 0);
   EXPECT_EQ(world.ranked_texts(1), (std::vector<std::string>{"item-2", "item-1", "item-4"}));
@@ -138,7 +144,8 @@ TEST_P(RankTest, AMillionWayTieIsSettledByTextWithoutReadingTextsManyTimes) {
   world.set_top(100);
   world.batch_events_max = 1u << 18;
   world.texts.resize(kItems + 1);
-  for (std::uint32_t i = 1; i <= kItems; ++i) world.texts[i] = std::to_string(std::uint64_t{i} * 2654435761u % 1'000'003u);
+  for (std::uint32_t i = 1; i <= kItems; ++i)
+    world.texts[i] = std::to_string(std::uint64_t{i} * 2654435761u % 1'000'003u);
   world.start();
   world.submit(distinct_items(kItems));
   world.end_epoch();
@@ -185,7 +192,8 @@ TEST_P(RankTest, OneGiantGroupAmongTinyOnes) {
   world.start();
   std::vector<Event> events = distinct_items(200'000);
   std::mt19937_64 random(7);
-  for (Event& event : events) event.combination = random() % 1000 == 0 ? static_cast<std::uint32_t>(2 + random() % 60) : 1;
+  for (Event& event : events)
+    event.combination = random() % 1000 == 0 ? static_cast<std::uint32_t>(2 + random() % 60) : 1;
   world.submit(events);
   for (int i = 0; i < 3; ++i) world.submit(distinct_items(5000, static_cast<std::uint32_t>(1 + random() % 100'000)));
   world.end_epoch();
@@ -332,7 +340,8 @@ TEST_P(RankTest, ColdWindowsInARowNeedNoHotOne) {
     world.rank(0, first, first + 6);
     world.drop(0, first);
     if (first % 5 == 0) {
-      world.submit({{.item = 3, .slot = static_cast<std::uint32_t>(first) + 4}, {.item = 900, .slot = std::min(static_cast<std::uint32_t>(first) + 20, 31u)}});
+      world.submit({{.item = 3, .slot = static_cast<std::uint32_t>(first) + 4},
+                    {.item = 900, .slot = std::min(static_cast<std::uint32_t>(first) + 20, 31u)}});
       world.end_epoch();
     }
   }

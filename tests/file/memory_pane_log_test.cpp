@@ -23,7 +23,8 @@ State state_of(MemoryPaneLog& log) {
                      sums.second += row.watch_ms;
                    }
                    return Status{};
-                 }).ok());
+                 })
+                  .ok());
   return state;
 }
 
@@ -42,7 +43,8 @@ TEST(MemoryPaneLog, HoldsExactlyTheOpenState) {
         row.leaderboard = static_cast<std::uint32_t>(random() % 2);
         row.pane = oldest + static_cast<std::int64_t>(random() % 4);
         row.refused = random() % 50 == 0;
-        row.group = row.refused && random() % 2 == 0 ? PartialBlock::kNoGroup : static_cast<std::uint32_t>(random() % 2);
+        row.group =
+            row.refused && random() % 2 == 0 ? PartialBlock::kNoGroup : static_cast<std::uint32_t>(random() % 2);
         const std::string item = row.refused ? "" : "item-" + std::to_string(random() % 500);
         row.item_begin = static_cast<std::uint32_t>(block->item_bytes.size());
         row.item_size = static_cast<std::uint32_t>(item.size());
@@ -57,7 +59,8 @@ TEST(MemoryPaneLog, HoldsExactlyTheOpenState) {
       }
       epoch.partials = block;
       if (e % 10 == 9) {
-        for (const std::uint32_t board : {0u, 1u}) epoch.dropped.emplace_back(LeaderboardIndex{board}, PaneIndex{oldest});
+        for (const std::uint32_t board : {0u, 1u})
+          epoch.dropped.emplace_back(LeaderboardIndex{board}, PaneIndex{oldest});
         std::erase_if(model, [&](const auto& entry) { return std::get<1>(entry.first) == oldest; });
         ++oldest;
       }

@@ -50,7 +50,8 @@ TEST(StdoutSink, WritesEachResultOnALineInOrder) {
   std::string got;
   std::thread reader([&] {
     char buffer[4096];
-    for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) got.append(buffer, static_cast<std::size_t>(n));
+    for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+      got.append(buffer, static_cast<std::size_t>(n));
   });
   const JobSpec spec = job();
   StdoutSink sink(spec, ends[1], "standard output");

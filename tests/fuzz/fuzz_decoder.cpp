@@ -48,7 +48,8 @@ struct Side {
 
   std::vector<Event> events(const Batch& batch) const {
     std::vector<Event> out;
-    MARQUEE_CHECK(batch.pending_items.size() == batch.event_count && batch.pending_combinations.size() == batch.event_count);
+    MARQUEE_CHECK(batch.pending_items.size() == batch.event_count &&
+                  batch.pending_combinations.size() == batch.event_count);
     for (std::uint32_t e = 0; e < batch.event_count; ++e) {
       out.push_back({batch.record()[e], std::string(batch.pending_items[e].bytes),
                      std::string(batch.pending_combinations[e].bytes), batch.time_ms()[e], batch.watch_ms()[e]});
@@ -64,8 +65,11 @@ std::unique_ptr<Batch> make_batch(std::string_view payload, bool lines) {
   auto batch = std::make_unique<Batch>(
       BatchShape{.events_max = 256, .arena_bytes = payload.size() + 1024, .leaderboard_count = 1});
   batch->keep_letters = true;
-  const auto append = [&](std::string_view value) { MARQUEE_CHECK(batch->append(value, 0, Offset{0}, 1'763'000'000'000)); };
-  for (int i = 0; i < 3; ++i) append(R"({"i":"m-123","t":1763000000,"w":12.5,"c":"a","g":{"x":"de","y":[1,"é"]},"n":null})");
+  const auto append = [&](std::string_view value) {
+    MARQUEE_CHECK(batch->append(value, 0, Offset{0}, 1'763'000'000'000));
+  };
+  for (int i = 0; i < 3; ++i)
+    append(R"({"i":"m-123","t":1763000000,"w":12.5,"c":"a","g":{"x":"de","y":[1,"é"]},"n":null})");
   if (!lines) {
     append(payload);
   } else {

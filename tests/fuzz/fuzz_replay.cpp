@@ -1,6 +1,6 @@
 // The whole replay on bytes that mean nothing to anybody: one thread and large batches against three threads and tiny
-// ones must print the same bytes, give the same verdicts, and keep read = counted + filtered + late + invalid, whose sum
-// is the number of lines. Each input runs the real pipeline twice, threads and all.
+// ones must print the same bytes, give the same verdicts, and keep read = counted + filtered + late + invalid, whose
+// sum is the number of lines. Each input runs the real pipeline twice, threads and all.
 //
 // Input: a byte that chooses the job, a byte that chooses the batches, then the file.
 #include <sys/mman.h>
@@ -29,9 +29,8 @@ JobSpec make_job(std::uint8_t choice) {
   job.event.watch = {{"w"}};
   job.event.dimensions = {{"c", {{"c"}}, "-"}};
   job.time = {choice & 2 ? 0 : 10, choice & 4 ? 0 : 25, std::nullopt, 0};
-  const WindowSpec windows[] = {{WindowKind::kTumbling, 10, 10, 3},
-                                {WindowKind::kHopping, 30, 20, 0},
-                                {WindowKind::kCumulative, 40, 10, -7}};
+  const WindowSpec windows[] = {
+      {WindowKind::kTumbling, 10, 10, 3}, {WindowKind::kHopping, 30, 20, 0}, {WindowKind::kCumulative, 40, 10, -7}};
   for (std::size_t i = 0; i < 3; ++i) {
     LeaderboardSpec board;
     board.name = std::string(1, static_cast<char>('a' + i));
@@ -76,7 +75,8 @@ struct Outcome {
   int code = 0;
 };
 
-Outcome replay(const JobSpec& job, const MemoryFile& input, std::size_t lanes, std::uint32_t batch_events, std::size_t batch_bytes) {
+Outcome replay(const JobSpec& job, const MemoryFile& input, std::size_t lanes, std::uint32_t batch_events,
+               std::size_t batch_bytes) {
   MemoryFile output;
   FileSource source({input.path()});
   StdoutSink sink(job, output.fd(), "output");

@@ -11,13 +11,14 @@ namespace {
 std::map<int, bool> judge(const std::string& state, const std::string& rxidle_us) {
   std::map<int, bool> answers;
   LeaderHealth health;
-  health.judge(R"({"brokers":{"a:1/1":{"nodeid":1,"state":")" + state + R"(","rxidle":)" + rxidle_us +
-                   R"(},"a:1/bootstrap":{"nodeid":-1,"state":"UP","rxidle":1}},"topics":{"t":{"topic":"t","partitions":{)"
-                   R"("0":{"partition":0,"leader":1},"1":{"partition":1,"leader":2},"-1":{"partition":-1,"leader":0}}}}})",
-               [&](std::string_view topic, std::int32_t number, bool ok) {
-                 EXPECT_EQ(topic, "t");
-                 answers[number] = ok;
-               });
+  health.judge(
+      R"({"brokers":{"a:1/1":{"nodeid":1,"state":")" + state + R"(","rxidle":)" + rxidle_us +
+          R"(},"a:1/bootstrap":{"nodeid":-1,"state":"UP","rxidle":1}},"topics":{"t":{"topic":"t","partitions":{)"
+          R"("0":{"partition":0,"leader":1},"1":{"partition":1,"leader":2},"-1":{"partition":-1,"leader":0}}}}})",
+      [&](std::string_view topic, std::int32_t number, bool ok) {
+        EXPECT_EQ(topic, "t");
+        answers[number] = ok;
+      });
   return answers;
 }
 

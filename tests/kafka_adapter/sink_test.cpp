@@ -1,6 +1,4 @@
 // KafkaSink on the embedded broker, read back by a plain consumer. Topic creation and settings need a real broker.
-#include "kafka/kafka_sink.hpp"
-
 #include <gtest/gtest.h>
 #include <librdkafka/rdkafka.h>
 
@@ -8,6 +6,7 @@
 #include <thread>
 
 #include "kafka/envelope.hpp"
+#include "kafka/kafka_sink.hpp"
 #include "kafka/topics.hpp"
 #include "kafka_adapter/world.hpp"
 
@@ -78,7 +77,8 @@ struct SinkTest : ::testing::Test {
   }
   static Epoch epoch(std::size_t results, std::int64_t next) {
     Epoch e;
-    for (std::size_t i = 0; i < results; ++i) e.results.push_back(result(std::string("g").append(std::to_string(i)), i + 1));
+    for (std::size_t i = 0; i < results; ++i)
+      e.results.push_back(result(std::string("g").append(std::to_string(i)), i + 1));
     e.offsets = {{PartitionIndex{0}, Offset{next}, "epoch"}};
     return e;
   }
@@ -117,7 +117,8 @@ TEST_F(SinkTest, ResultsAreReadBackWithKeyValueAndHeaders) {
     EXPECT_EQ(by_key[key]->header("ce_source"), "/marquee/test");
     EXPECT_EQ(by_key[key]->header("content-type"), "application/json");
     // As Java's default partitioner places it.
-    EXPECT_EQ(by_key[key]->partition, rd_kafka_msg_partitioner_murmur2(nullptr, key.data(), key.size(), 2, nullptr, nullptr));
+    EXPECT_EQ(by_key[key]->partition,
+              rd_kafka_msg_partitioner_murmur2(nullptr, key.data(), key.size(), 2, nullptr, nullptr));
   }
   EXPECT_EQ(acknowledged.results, 50u);
   EXPECT_EQ(committed(), 42);

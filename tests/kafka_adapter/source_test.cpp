@@ -1,7 +1,5 @@
 // KafkaSource on the embedded broker. Partitions added while running, a missing topic and group membership need a real
 // broker (the embedded one makes any topic it is asked about, and cannot grow one): tests/kafka has them.
-#include "kafka/kafka_source.hpp"
-
 #include <gtest/gtest.h>
 #include <librdkafka/rdkafka.h>
 
@@ -9,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "kafka/kafka_source.hpp"
 #include "kafka_adapter/world.hpp"
 
 namespace marquee::testing {
@@ -118,8 +117,8 @@ TEST_F(SourceTest, RestartGoesOnAtTheCommittedOffsetWithItsMetadata) {
   {
     KafkaSource source(config(broker->brokers()), log, probe);
     open(source);
-    const Status status =
-        source.commit_offsets({{PartitionIndex{0}, Offset{40}, "w=1763800000000"}, {PartitionIndex{1}, Offset{100}, ""}});
+    const Status status = source.commit_offsets(
+        {{PartitionIndex{0}, Offset{40}, "w=1763800000000"}, {PartitionIndex{1}, Offset{100}, ""}});
     ASSERT_TRUE(status.ok()) << status.message();
   }
   KafkaSource source(config(broker->brokers()), log, probe);
@@ -311,7 +310,8 @@ TEST_F(SourceTest, CommittedOffsetBelowTheBeginningIsAGap) {
     ASSERT_TRUE(source.commit_offsets({{PartitionIndex{0}, Offset{0}, "meta"}}).ok());
   }
   // It keeps 5 MiB a partition.
-  produce(broker->brokers(), "events", 0, std::vector<PlainRecord>(80, {0, std::nullopt, std::string(100'000, 'x'), {}}));
+  produce(broker->brokers(), "events", 0,
+          std::vector<PlainRecord>(80, {0, std::nullopt, std::string(100'000, 'x'), {}}));
   KafkaSource source(config(broker->brokers()), log, probe);
   const auto starts = open(source);
   EXPECT_GT(raw(starts.at(0).offset), 0);

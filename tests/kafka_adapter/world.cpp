@@ -8,7 +8,11 @@
 namespace marquee::testing {
 
 void MemoryLog::write(Level level, std::string_view message) {
-  if (std::getenv("MARQUEE_TEST_LOG") != nullptr) std::fprintf(stderr, "%lld %.*s\n", static_cast<long long>(std::chrono::steady_clock::now().time_since_epoch().count() / 1000000 % 1000000), static_cast<int>(message.size()), message.data());
+  if (std::getenv("MARQUEE_TEST_LOG") != nullptr)
+    std::fprintf(
+        stderr, "%lld %.*s\n",
+        static_cast<long long>(std::chrono::steady_clock::now().time_since_epoch().count() / 1000000 % 1000000),
+        static_cast<int>(message.size()), message.data());
   if (level == Level::kDebug) return;
   const std::lock_guard lock(mutex_);
   lines_.emplace_back(message);

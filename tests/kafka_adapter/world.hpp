@@ -1,4 +1,5 @@
-// What these tests share: an embedded broker, a plain producer and reader beside our adapters, and waiting for conditions.
+// What these tests share: an embedded broker, a plain producer and reader beside our adapters, and waiting for
+// conditions.
 #pragma once
 
 #include <chrono>

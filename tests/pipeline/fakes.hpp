@@ -68,14 +68,19 @@ class FakeSource final : public Source {
   }
   void start_at(std::size_t partition, Offset offset, bool at_beginning, std::string metadata) {
     partitions_[partition].next = static_cast<std::size_t>(raw(offset));
-    partitions_[partition].start = {PartitionIndex{static_cast<std::uint32_t>(partition)}, "fake",
-                                    static_cast<std::int32_t>(partition), offset, at_beginning, std::move(metadata)};
+    partitions_[partition].start = {PartitionIndex{static_cast<std::uint32_t>(partition)},
+                                    "fake",
+                                    static_cast<std::int32_t>(partition),
+                                    offset,
+                                    at_beginning,
+                                    std::move(metadata)};
   }
 
   // --- Source
   Result<std::vector<PartitionStart>> open(std::size_t lanes, const std::atomic<bool>&) override {
     std::vector<PartitionStart> starts;
-    for (std::size_t p = 0; p < partitions_.size(); ++p) starts.push_back(partition(PartitionIndex{static_cast<std::uint32_t>(p)}));
+    for (std::size_t p = 0; p < partitions_.size(); ++p)
+      starts.push_back(partition(PartitionIndex{static_cast<std::uint32_t>(p)}));
     for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back(std::make_unique<Lane>(*this, i, lanes, seed_ + i));
     return starts;
   }

@@ -6,10 +6,10 @@
 #include <thread>
 
 #include "cpu/cpu_engine.hpp"
+#include "pipeline/fakes.hpp"
 #include "pipeline/ids.hpp"
 #include "pipeline/partial_block.hpp"
 #include "pipeline/pipeline.hpp"
-#include "pipeline/fakes.hpp"
 
 namespace marquee::test {
 namespace {
@@ -32,7 +32,8 @@ JobSpec base_job() {
   return job;
 }
 
-FakeMessage event(std::string_view item, EventTimeMs time, std::string_view category = "movie", std::int64_t watch = 5) {
+FakeMessage event(std::string_view item, EventTimeMs time, std::string_view category = "movie",
+                  std::int64_t watch = 5) {
   std::string s = R"({"id":")";
   s += item;
   s += R"(","c":")";
@@ -49,8 +50,11 @@ struct World {
     options.commit_every_ms = 0;
   }
   Status run(FakeSource& source) {
-    PipelineParts parts{&source, &sink, &log, &clock, &quiet, &probe, &snapshots,
-                        [](const EngineConfig& c) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); }};
+    PipelineParts parts{
+        &source,    &sink,
+        &log,       &clock,
+        &quiet,     &probe,
+        &snapshots, [](const EngineConfig& c) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); }};
     Pipeline pipeline(job, options, parts);
     return pipeline.run(stop);
   }
@@ -147,8 +151,11 @@ TEST(Flow, BadRecordsAmongGoodOnesBecomeLettersWithTheirOwnBytes) {
   World w(base_job());
   w.options.keep_dead_letters = true;
   w.options.keep_late_letters = true;
-  FakeSource source({{event("a", 1500), {R"({"id":1.5,"t":1})", -1}, event("old", 10),
-                      {"[" + event("b", 1600).value + ",7," + event("c", 1600).value + "]", -1}}}, 1);
+  FakeSource source({{event("a", 1500),
+                      {R"({"id":1.5,"t":1})", -1},
+                      event("old", 10),
+                      {"[" + event("b", 1600).value + ",7," + event("c", 1600).value + "]", -1}}},
+                    1);
   ASSERT_TRUE(w.run(source).ok());
   EXPECT_EQ(w.verdict(Verdict::kCounted), 3u);
   EXPECT_EQ(w.verdict(Verdict::kLate), 1u);
@@ -353,8 +360,11 @@ TEST(Flow, StateRestoredFromThePaneLogRanksLikeTheOriginal) {
   World w(job);
   FakePaneLog durable(true);
   FakeSource source({{event("a", 1), event("b", 2), event("b", 3), event("q", 4, "show")}}, 1);
-  PipelineParts parts{&source, &w.sink, &durable, &w.clock, &w.quiet, &w.probe, &w.snapshots,
-                      [](const EngineConfig& c) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); }};
+  PipelineParts parts{
+      &source,      &w.sink,
+      &durable,     &w.clock,
+      &w.quiet,     &w.probe,
+      &w.snapshots, [](const EngineConfig& c) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); }};
   ASSERT_TRUE(Pipeline(job, w.options, parts).run(w.stop).ok());
 
   IdKeeper ids(job, 99);

@@ -21,7 +21,9 @@ JobSpec job_with(std::vector<WindowSpec> windows, std::int64_t disorder_ms, std:
   return job;
 }
 
-WindowSpec tumbling(std::int64_t size) { return {WindowKind::kTumbling, size, size, 0}; }
+WindowSpec tumbling(std::int64_t size) {
+  return {WindowKind::kTumbling, size, size, 0};
+}
 
 // A batch of one partition's events at these times, as a decoder leaves it.
 void fill(Batch& batch, const std::vector<EventTimeMs>& times) {

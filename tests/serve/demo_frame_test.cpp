@@ -38,8 +38,8 @@ FrameBoard sample_board(const std::string& name, std::size_t rows) {
   board.window_end = 43'270'000;
   board.progress = 0.5;
   board.events = 1482;
-  constexpr Movement kMovements[] = {{Movement::Kind::kUp, 2}, {Movement::Kind::kDown, 1}, {Movement::Kind::kSame, 0},
-                                     {Movement::Kind::kNew, 0}};
+  constexpr Movement kMovements[] = {
+      {Movement::Kind::kUp, 2}, {Movement::Kind::kDown, 1}, {Movement::Kind::kSame, 0}, {Movement::Kind::kNew, 0}};
   for (std::size_t i = 0; i < rows; ++i) {
     board.rows.push_back({std::string("Title ") + std::to_string(i), 1912 - i, 3'720'000, kMovements[i % 4]});
   }
@@ -56,7 +56,8 @@ Frame sample_frame(std::size_t boards, std::size_t rows) {
   frame.epochs = 42;
   frame.uptime_ms = 72'000;
   frame.resident_bytes = 58'400'000;
-  for (std::size_t i = 0; i < boards; ++i) frame.boards.push_back(sample_board(std::string("group") + std::to_string(i), rows));
+  for (std::size_t i = 0; i < boards; ++i)
+    frame.boards.push_back(sample_board(std::string("group") + std::to_string(i), rows));
   frame.footer = {"metrics  http://127.0.0.1:8080/metrics", "Ctrl-C ends"};
   return frame;
 }
@@ -89,15 +90,18 @@ TEST(Render, NeverExceedsItsSizeAndColorChangesNoText) {
           const std::vector<std::string> lines = lines_of(plain);
           EXPECT_LE(lines.size(), height);
           for (const std::string& line : lines) {
-            EXPECT_LE(columns_of(line), width) << boards << " boards, " << rows << " rows, " << width << "x" << height << ": " << line;
+            EXPECT_LE(columns_of(line), width)
+                << boards << " boards, " << rows << " rows, " << width << "x" << height << ": " << line;
             EXPECT_FALSE(line.ends_with(' '));
           }
           std::string colored = without_color(render(frame, width, height, true));
           std::string rules = plain;  // in colour the rule is one glyph, told apart by brightness
-          for (std::size_t at; (at = rules.find("─")) != std::string::npos;) rules.replace(at, std::string_view("─").size(), "━");
+          for (std::size_t at; (at = rules.find("─")) != std::string::npos;)
+            rules.replace(at, std::string_view("─").size(), "━");
           for (std::string* text : {&colored, &rules}) {
             std::string trimmed;
-            for (const std::string& line : lines_of(*text)) trimmed += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
+            for (const std::string& line : lines_of(*text))
+              trimmed += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
             *text = trimmed;
           }
           EXPECT_EQ(colored, rules);

@@ -18,13 +18,25 @@ namespace {
 using namespace marquee;
 
 constexpr std::int64_t kWindowMs = 10'000;
-constexpr const char* kTitles[] = {"The Long Quiet River", "Ösaka Nights", "君の街で", "Harbour Lights", "A Very Long Title That Never Seems To End",
-                                   "Ninety Minutes", "Glass Mountain", "Midnight Kitchen", "Señorita Luna", "Orbit", "Paper Lions",
-                                   "The Ninth Wave", "Salt & Iron", "Northbound"};
+constexpr const char* kTitles[] = {"The Long Quiet River",
+                                   "Ösaka Nights",
+                                   "君の街で",
+                                   "Harbour Lights",
+                                   "A Very Long Title That Never Seems To End",
+                                   "Ninety Minutes",
+                                   "Glass Mountain",
+                                   "Midnight Kitchen",
+                                   "Señorita Luna",
+                                   "Orbit",
+                                   "Paper Lions",
+                                   "The Ninth Wave",
+                                   "Salt & Iron",
+                                   "Northbound"};
 
 std::atomic<bool> leave{false};
 
-std::shared_ptr<const ResultRecord> invented(const std::string& group, std::int64_t window, double progress, bool final) {
+std::shared_ptr<const ResultRecord> invented(const std::string& group, std::int64_t window, double progress,
+                                             bool final) {
   std::mt19937_64 random(std::hash<std::string>{}(group) + static_cast<std::uint64_t>(window));
   auto record = std::make_shared<ResultRecord>();
   record->group = {group};
@@ -32,8 +44,10 @@ std::shared_ptr<const ResultRecord> invented(const std::string& group, std::int6
   record->window_end = record->window_start + kWindowMs;
   record->final = final;
   for (std::size_t i = 0; i < std::size(kTitles); ++i) {
-    const double views = 300.0 / static_cast<double>(i + 1) * progress * (0.6 + static_cast<double>(random() % 800) * 1e-3);
-    record->rows.push_back({std::string("t") + std::to_string(i), static_cast<std::uint64_t>(views) + 1, static_cast<std::uint64_t>(views * 31'000)});
+    const double views =
+        300.0 / static_cast<double>(i + 1) * progress * (0.6 + static_cast<double>(random() % 800) * 1e-3);
+    record->rows.push_back({std::string("t") + std::to_string(i), static_cast<std::uint64_t>(views) + 1,
+                            static_cast<std::uint64_t>(views * 31'000)});
     record->events += static_cast<std::uint64_t>(views) + 1;
   }
   std::sort(record->rows.begin(), record->rows.end(), [](const auto& a, const auto& b) { return a.views > b.views; });
@@ -91,9 +105,10 @@ int main(int argc, char** argv) {
   DemoViewOptions options;
   options.terminal = is_terminal(1);
   options.color = wants_color(1, no_color);
-  options.title = [](std::string_view item) { return std::string(kTitles[std::strtoul(item.data() + 1, nullptr, 10)]); };
-  options.links = {"metrics  http://127.0.0.1:8080/metrics",
-                   "results  kcat -b 127.0.0.1:9092 -t popularity -C -u",
+  options.title = [](std::string_view item) {
+    return std::string(kTitles[std::strtoul(item.data() + 1, nullptr, 10)]);
+  };
+  options.links = {"metrics  http://127.0.0.1:8080/metrics", "results  kcat -b 127.0.0.1:9092 -t popularity -C -u",
                    "Ctrl-C ends the demo"};
   DemoView view(job, probe, board, options);
   if (width > 0) {

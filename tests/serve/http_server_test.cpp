@@ -101,7 +101,8 @@ TEST_F(HttpServerTest, ReadyzSaysWhyNot) {
   probe.set_reason("broker \"b:9092\" does not answer");
   const ClientReply reply = get("/readyz");
   EXPECT_EQ(reply.status, 503);
-  EXPECT_EQ(reply.body, "{\"ready\":false,\"phase\":\"running\",\"reason\":\"broker \\\"b:9092\\\" does not answer\"}\n");
+  EXPECT_EQ(reply.body,
+            "{\"ready\":false,\"phase\":\"running\",\"reason\":\"broker \\\"b:9092\\\" does not answer\"}\n");
   probe.set_reason("");
   probe.phase = Phase::kDraining;
   EXPECT_EQ(get("/readyz").status, 200);
@@ -115,20 +116,23 @@ TEST_F(HttpServerTest, TopEmbedsTheResultRecords) {
   const ClientReply reply = get("/api/v1/top");
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.field("content-type"), "application/json");
-  EXPECT_EQ(reply.body, "{\"schema\":1,\"epoch\":42,\"watermark\":1763800030000,\"published\":1763800035000,\"results\":[" +
-                            json_of(0, 0) + ',' + json_of(0, 1) + ',' + json_of(1, 0) + ',' + json_of(1, 1) + "]}\n");
+  EXPECT_EQ(reply.body,
+            "{\"schema\":1,\"epoch\":42,\"watermark\":1763800030000,\"published\":1763800035000,\"results\":[" +
+                json_of(0, 0) + ',' + json_of(0, 1) + ',' + json_of(1, 0) + ',' + json_of(1, 1) + "]}\n");
 }
 
 TEST_F(HttpServerTest, TopOfAnEmptySnapshot) {
   board.publish(std::make_shared<Snapshot>());
-  EXPECT_EQ(get("/api/v1/top").body, "{\"schema\":1,\"epoch\":0,\"watermark\":null,\"published\":null,\"results\":[]}\n");
+  EXPECT_EQ(get("/api/v1/top").body,
+            "{\"schema\":1,\"epoch\":0,\"watermark\":null,\"published\":null,\"results\":[]}\n");
 }
 
 TEST_F(HttpServerTest, TopFiltersByLeaderboardAndGroup) {
   const std::string end = "]}\n";
   EXPECT_THAT(get("/api/v1/top?leaderboard=trending").body, EndsWith("[" + json_of(0, 0) + ',' + json_of(0, 1) + end));
   EXPECT_THAT(get("/api/v1/top?leaderboard=trending&group=movie").body, EndsWith("[" + json_of(0, 1) + end));
-  EXPECT_THAT(get("/api/v1/top?leaderboard=trending&group=%5B%22movie%22%5D").body, EndsWith("[" + json_of(0, 1) + end));
+  EXPECT_THAT(get("/api/v1/top?leaderboard=trending&group=%5B%22movie%22%5D").body,
+              EndsWith("[" + json_of(0, 1) + end));
   EXPECT_THAT(get("/api/v1/top?group=[\"movie\",\"DE\"]").body, EndsWith("[" + json_of(1, 0) + end));
   EXPECT_THAT(get("/api/v1/top?group=%5b%22movie%22,%22a+%5C%22b%5C%22%5Cn%5C%5C%22%5D").body,
               EndsWith("[" + json_of(1, 1) + end));
@@ -186,9 +190,9 @@ TEST_F(HttpServerTest, HeadHasTheHeaderOfGetAndNoBody) {
 }
 
 TEST_F(HttpServerTest, BrokenRequestsAre400AndClose) {
-  for (const char* bad : {"nonsense\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n",
-                          "\x16\x03\x01\x02 tls hello\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
-                          "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"}) {
+  for (const char* bad : {"nonsense\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
+                          "GET / HTTP/1.1\r\nno colon\r\n\r\n", "\x16\x03\x01\x02 tls hello\r\n\r\n",
+                          "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"}) {
     Client client = connect();
     client.send(bad);
     const auto reply = client.read();
@@ -283,7 +287,8 @@ TEST_F(HttpServerTest, ReadersThatDoNotReadAreCutOff) {
   auto snapshot = sample_snapshot();
   const std::vector<ResultRow> rows(1000, ResultRow{std::string(256, 'x'), 1, 1});
   for (int i = 0; i < 60; ++i) {  // 18 MB: more than the kernel buffers
-    snapshot->boards[0].push_back({sample_record(LeaderboardIndex{0}, {std::string("g") + std::to_string(i)}, rows), nullptr});
+    snapshot->boards[0].push_back(
+        {sample_record(LeaderboardIndex{0}, {std::string("g") + std::to_string(i)}, rows), nullptr});
   }
   board.publish(snapshot);
   Client client(server().port(), /*receive_buffer_bytes=*/4096);
@@ -313,7 +318,8 @@ TEST_F(HttpServerTest, AtTheBoundTheLongestIdleConnectionMakesRoom) {
   Client first = connect();
   Client second = connect();
   Client third = connect();
-  for (Client* client : {&first, &second, &third}) EXPECT_EQ(client->get("/healthz").value_or(ClientReply{}).status, 200);
+  for (Client* client : {&first, &second, &third})
+    EXPECT_EQ(client->get("/healthz").value_or(ClientReply{}).status, 200);
   EXPECT_EQ(get("/healthz").status, 200);
   EXPECT_TRUE(first.sees_close());
   EXPECT_EQ(server().http_probe().evicted, 1u);
@@ -325,7 +331,8 @@ TEST_F(HttpServerTest, AtTheBoundWithNoneIdleNewConnectionsGet503) {
   Client first = connect();
   Client second = connect();
   for (Client* client : {&first, &second}) {
-    client->send("GET /healthz HTTP/1.1\r\nHost: t\r\n\r\nGET");  // the second request begun: not idle once the first is answered
+    client->send("GET /healthz HTTP/1.1\r\nHost: t\r\n\r\nGET");  // the second request begun: not idle once the first
+                                                                  // is answered
     EXPECT_EQ(client->read().value_or(ClientReply{}).status, 200);
   }
   Client third = connect();
@@ -381,7 +388,9 @@ TEST_F(HttpServerTest, DestructionClosesConnections) {
   EXPECT_TRUE(client->sees_close());
 }
 
-TEST_F(HttpServerTest, NeverStartedIsFine) { HttpServer(config, job, probe, board, log).stop(); }
+TEST_F(HttpServerTest, NeverStartedIsFine) {
+  HttpServer(config, job, probe, board, log).stop();
+}
 
 TEST_F(HttpServerTest, TakenPortIsUnavailableAndSaysWhatToDo) {
   ServeConfig taken;
@@ -395,7 +404,8 @@ TEST_F(HttpServerTest, TakenPortIsUnavailableAndSaysWhatToDo) {
 }
 
 TEST_F(HttpServerTest, WrongAddressesAreConfigurationErrors) {
-  for (const char* bad : {"", "8080", "host", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:x", "::1:80", "[]:80", "a:-1"}) {
+  for (const char* bad :
+       {"", "8080", "host", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:x", "::1:80", "[]:80", "a:-1"}) {
     ServeConfig wrong;
     wrong.listen = bad;
     HttpServer broken(wrong, job, probe, board, log);

@@ -60,7 +60,8 @@ class Exposition {
   }
   static bool name_ok(const std::string& name) {
     return !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
-           name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:") == std::string::npos;
+           name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:") ==
+               std::string::npos;
   }
   void read_sample(const std::string& line) {
     std::size_t at = line.find_first_of("{ ");
@@ -201,10 +202,10 @@ TEST_F(MetricsTest, TopHasOneSeriesForEveryRank) {
 TEST_F(MetricsTest, GroupsOfSeveralDimensionsAreEscapedJson) {
   const std::string exposed = text();
   EXPECT_THAT(exposed, HasSubstr(R"(group="[\"movie\",\"DE\"]")"));
-  EXPECT_EQ(Exposition(exposed).value("marquee_top_views", {{"leaderboard", "local"},
-                                                            {"group", R"(["movie","a \"b\"\n\\"])"},
-                                                            {"rank", "1"}}),
-            5);
+  EXPECT_EQ(
+      Exposition(exposed).value("marquee_top_views",
+                                {{"leaderboard", "local"}, {"group", R"(["movie","a \"b\"\n\\"])"}, {"rank", "1"}}),
+      5);
 }
 
 TEST_F(MetricsTest, PlainGroupsWithQuotesAndLineFeedsAreEscaped) {
@@ -239,7 +240,8 @@ TEST_F(MetricsTest, ItemsAreLabelsOnlyWhenAskedForAndUnderACap) {
   EXPECT_EQ(exposition.value("marquee_top_views",
                              {{"leaderboard", "trending"}, {"group", "movie"}, {"rank", "1"}, {"item", "m-1"}}),
             912);
-  EXPECT_EQ(exposition.value("marquee_top_views", {{"leaderboard", "trending"}, {"group", "movie"}, {"rank", "2"}}), 800);
+  EXPECT_EQ(exposition.value("marquee_top_views", {{"leaderboard", "trending"}, {"group", "movie"}, {"rank", "2"}}),
+            800);
   std::set<std::string> items;
   for (const auto& [key, value] : exposition.samples()) {
     if (const auto item = key.second.find("item"); item != key.second.end()) items.insert(item->second);
@@ -274,7 +276,8 @@ TEST_F(MetricsTest, TheTableOfTheReadmeNamesEveryMetric) {
   probe.lag_messages = 0;
   const std::string table = metrics_markdown();
   const Exposition exposition(text());
-  for (const auto& [name, type] : exposition.types()) EXPECT_THAT(table, HasSubstr("| `" + name + "` | " + type + " |"));
+  for (const auto& [name, type] : exposition.types())
+    EXPECT_THAT(table, HasSubstr("| `" + name + "` | " + type + " |"));
   std::size_t lines = 0;
   for (const char c : table) lines += c == '\n';
   EXPECT_EQ(lines, exposition.types().size() + 2);

@@ -18,7 +18,8 @@ TEST(PercentDecode, DecodesBothCasesAndLeavesTheRest) {
 }
 
 TEST(PercentDecode, RefusesBrokenEscapes) {
-  for (const char* bad : {"%", "%4", "a%", "%zz", "%4g", "%%41"}) EXPECT_EQ(percent_decode(bad, false), std::nullopt) << bad;
+  for (const char* bad : {"%", "%4", "a%", "%zz", "%4g", "%%41"})
+    EXPECT_EQ(percent_decode(bad, false), std::nullopt) << bad;
 }
 
 TEST(ParseTarget, SplitsPathAndParameters) {
@@ -54,8 +55,9 @@ TEST(ParseGroup, ArrayGivesItsStringsDecoded) {
 }
 
 TEST(ParseGroup, RefusesOtherJson) {
-  for (const char* bad : {"[", "[1]", "[\"a\"", "[\"a\",]", "[,]", "[\"a\"]x", "[\"a\" \"b\"]", "[\"\\x\"]", "[\"\\u12\"]",
-                          "[\"\\ud800\"]", "[\"\\udc00\"]", "[\"\\ud800\\u0041\"]", "[[\"a\"]]", "[\"a\n\"]", "[\"\\"}) {
+  for (const char* bad :
+       {"[", "[1]", "[\"a\"", "[\"a\",]", "[,]", "[\"a\"]x", "[\"a\" \"b\"]", "[\"\\x\"]", "[\"\\u12\"]",
+        "[\"\\ud800\"]", "[\"\\udc00\"]", "[\"\\ud800\\u0041\"]", "[[\"a\"]]", "[\"a\n\"]", "[\"\\"}) {
     EXPECT_EQ(parse_group(bad), std::nullopt) << bad;
   }
 }

@@ -6,6 +6,7 @@
 Reads UTF-8 with SGR sequences (as `tmux capture-pane -e -p` prints it) and drops every other escape sequence.
 Nothing but the standard library.
 """
+
 import argparse
 import html
 import re
@@ -15,8 +16,24 @@ import unicodedata
 CELL_WIDTH, CELL_HEIGHT, FONT_SIZE, MARGIN = 8.4, 18, 14, 16
 TITLE_BAR = 30
 BACKGROUND, FOREGROUND = "#11151c", "#d5dbe5"
-PALETTE = ["#3b4252", "#f0717a", "#8fd18a", "#e8c87a", "#7fb2f0", "#c79be8", "#6fd0d8", "#d5dbe5",
-           "#6b7589", "#ff8a93", "#a9e6a4", "#ffe09a", "#9fc8ff", "#dcb5f7", "#8fe6ee", "#ffffff"]
+PALETTE = [
+    "#3b4252",
+    "#f0717a",
+    "#8fd18a",
+    "#e8c87a",
+    "#7fb2f0",
+    "#c79be8",
+    "#6fd0d8",
+    "#d5dbe5",
+    "#6b7589",
+    "#ff8a93",
+    "#a9e6a4",
+    "#ffe09a",
+    "#9fc8ff",
+    "#dcb5f7",
+    "#8fe6ee",
+    "#ffffff",
+]
 ESCAPE = re.compile(r"\x1b(?:\[([0-9;:?<=>]*)([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-B]|.)")
 
 
@@ -130,23 +147,37 @@ def picture(text, title):
             x, y = MARGIN + column * CELL_WIDTH, TITLE_BAR + MARGIN + row * CELL_HEIGHT + FONT_SIZE - 1
             if set(shown) <= {"━", "─"}:  # fonts leave gaps between these: draw them
                 thick = 2.5 if shown[0] == "━" else 1
-                body.append(f'<rect x="{x:.1f}" y="{y - 5 - thick / 2:.1f}" width="{columns * CELL_WIDTH:.1f}" '
-                            f'height="{thick}"{attributes or ""}/>')
+                body.append(
+                    f'<rect x="{x:.1f}" y="{y - 5 - thick / 2:.1f}" width="{columns * CELL_WIDTH:.1f}" '
+                    f'height="{thick}"{attributes or ""}/>'
+                )
                 continue
-            body.append(f'<text x="{x:.1f}" y="{y}" textLength="{columns * CELL_WIDTH:.1f}" '
-                        f'lengthAdjust="spacingAndGlyphs"{attributes}>{html.escape(shown)}</text>')
+            body.append(
+                f'<text x="{x:.1f}" y="{y}" textLength="{columns * CELL_WIDTH:.1f}" '
+                f'lengthAdjust="spacingAndGlyphs"{attributes}>{html.escape(shown)}</text>'
+            )
     total_width = 2 * MARGIN + width * CELL_WIDTH
     total_height = TITLE_BAR + 2 * MARGIN + len(lines) * CELL_HEIGHT
-    dots = "".join(f'<circle cx="{20 + 18 * i}" cy="{TITLE_BAR / 2 + 2}" r="5.5" fill="{color}"/>'
-                   for i, color in enumerate(("#f0717a", "#e8c87a", "#8fd18a")))
-    caption = (f'<text x="{total_width / 2:.1f}" y="{TITLE_BAR / 2 + 7}" text-anchor="middle" opacity="0.6">'
-               f'{html.escape(title)}</text>') if title else ""
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total_width:.0f} {total_height}" '
-            f'width="{total_width:.0f}" height="{total_height}" role="img" aria-label="{html.escape(title or "terminal")}">'
-            f'<rect width="100%" height="100%" rx="10" fill="{BACKGROUND}"/>{dots}'
-            f'<g fill="{FOREGROUND}" xml:space="preserve" font-size="{FONT_SIZE}" '
-            f"font-family=\"ui-monospace,'SF Mono','Cascadia Mono','DejaVu Sans Mono',Menlo,Consolas,monospace\">"
-            f'{caption}\n' + "\n".join(body) + "\n</g></svg>\n")
+    dots = "".join(
+        f'<circle cx="{20 + 18 * i}" cy="{TITLE_BAR / 2 + 2}" r="5.5" fill="{color}"/>'
+        for i, color in enumerate(("#f0717a", "#e8c87a", "#8fd18a"))
+    )
+    caption = (
+        (
+            f'<text x="{total_width / 2:.1f}" y="{TITLE_BAR / 2 + 7}" text-anchor="middle" opacity="0.6">'
+            f"{html.escape(title)}</text>"
+        )
+        if title
+        else ""
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total_width:.0f} {total_height}" '
+        f'width="{total_width:.0f}" height="{total_height}" role="img" aria-label="{html.escape(title or "terminal")}">'
+        f'<rect width="100%" height="100%" rx="10" fill="{BACKGROUND}"/>{dots}'
+        f'<g fill="{FOREGROUND}" xml:space="preserve" font-size="{FONT_SIZE}" '
+        f"font-family=\"ui-monospace,'SF Mono','Cascadia Mono','DejaVu Sans Mono',Menlo,Consolas,monospace\">"
+        f"{caption}\n" + "\n".join(body) + "\n</g></svg>\n"
+    )
 
 
 def main():

@@ -48,9 +48,7 @@ class Loader {
     return true;
   }
 
-  std::string place(std::uint32_t line) const {
-    return line == 0 ? name_ : name_ + ":" + std::to_string(line);
-  }
+  std::string place(std::uint32_t line) const { return line == 0 ? name_ : name_ + ":" + std::to_string(line); }
 
   // --- Overrides
 
@@ -94,7 +92,8 @@ class Loader {
 
   void apply_override(const std::string& origin, const std::string& name, const std::string& text) {
     if (name == "leaderboard" || name.starts_with("leaderboard.")) {
-      problems_.add(origin, "leaderboards are written in the file, as [[leaderboard]]; they cannot be set from outside");
+      problems_.add(origin,
+                    "leaderboards are written in the file, as [[leaderboard]]; they cannot be set from outside");
       return;
     }
     std::string below;
@@ -225,7 +224,8 @@ class Loader {
       const bool overridden = places_.has(name);
       if (!overridden) places_.set(name, place(line));
       for (const ValueProblem& problem : known->read(node, config_)) {
-        problems_.add(overridden || problem.line == 0 ? places_.of(name) : place(problem.line), name + " " + problem.text);
+        problems_.add(overridden || problem.line == 0 ? places_.of(name) : place(problem.line),
+                      name + " " + problem.text);
       }
     }
   }
@@ -235,7 +235,8 @@ class Loader {
     if (node == nullptr) return;
     const toml::array* array = node->as_array();
     if (array == nullptr) {
-      problems_.add(place(node->source().begin.line), "leaderboard must be written in double brackets, [[leaderboard]]");
+      problems_.add(place(node->source().begin.line),
+                    "leaderboard must be written in double brackets, [[leaderboard]]");
       places_.set("leaderboard", place(node->source().begin.line));
       return;
     }

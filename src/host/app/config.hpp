@@ -1,7 +1,8 @@
 // Config: everything one TOML file says, checked. The keys, their types, defaults and meaning stand in one list
 // (config_keys.cpp), from which reading, printing and the README's table are made.
 //
-// A value is taken from the last of: its default, the file, the environment (MARQUEE_SECTION__KEY), --set section.key=value.
+// A value is taken from the last of: its default, the file, the environment (MARQUEE_SECTION__KEY), --set
+// section.key=value.
 #pragma once
 
 #include <cstdint>
@@ -87,12 +88,12 @@ struct Config {
 using Problems = std::vector<std::string>;
 
 struct ConfigRequest {
-  std::string file;                                          // empty: none, only defaults and overrides
+  std::string file;                                              // empty: none, only defaults and overrides
   std::vector<std::pair<std::string, std::string>> environment;  // MARQUEE_…__… variables; see marquee_environment()
-  std::vector<std::string> sets;                             // "section.key=value"
-  bool needs_topic = false;                                  // source.topic must be given (run)
-  bool needs_job = true;                                     // event.item, event.time and a leaderboard must be given
-  std::uint64_t memory_bytes = 0;                            // budgets must fit; 0: not checked
+  std::vector<std::string> sets;                                 // "section.key=value"
+  bool needs_topic = false;                                      // source.topic must be given (run)
+  bool needs_job = true;           // event.item, event.time and a leaderboard must be given
+  std::uint64_t memory_bytes = 0;  // budgets must fit; 0: not checked
 };
 
 // Reads, overrides, checks. All problems are found in one go; the Config is whole only if there are none.

@@ -17,7 +17,9 @@ constexpr std::uint64_t kIdBytes = 80;
 constexpr std::uint64_t kEntryBytes = 36;
 constexpr std::uint64_t kPaneBytes = 256;
 
-std::string in_mib(std::uint64_t bytes) { return std::to_string((bytes + (1u << 20) - 1) >> 20) + " MiB"; }
+std::string in_mib(std::uint64_t bytes) {
+  return std::to_string((bytes + (1u << 20) - 1) >> 20) + " MiB";
+}
 
 class Check {
  public:
@@ -50,9 +52,9 @@ class Check {
 
   void names() {
     if (config_.leaderboards.size() > kLeaderboardsMax) {
-      problems_.add(places_.of(board_key(kLeaderboardsMax)), "there are " + std::to_string(config_.leaderboards.size()) +
-                                                                 " leaderboards; at most " +
-                                                                 std::to_string(kLeaderboardsMax) + " fit");
+      problems_.add(places_.of(board_key(kLeaderboardsMax)),
+                    "there are " + std::to_string(config_.leaderboards.size()) + " leaderboards; at most " +
+                        std::to_string(kLeaderboardsMax) + " fit");
     }
     std::map<std::string, std::size_t> seen;
     for (std::size_t i = 0; i < config_.leaderboards.size(); ++i) {
@@ -114,10 +116,10 @@ class Check {
     std::vector<std::string_view> names;
     for (const DimensionSpec& dimension : config_.dimensions) names.push_back(dimension.name);
     const std::string_view best = nearest(name, names);
-    problems_.add(places_.of(board_key(board, "by")),
-                  "leaderboard.by names " + toml_quoted(name) + ", which is not in event.dimensions" +
-                      (best.empty() ? std::string("; add it there with its path")
-                                    : "; the nearest is " + toml_quoted(best)));
+    problems_.add(
+        places_.of(board_key(board, "by")),
+        "leaderboard.by names " + toml_quoted(name) + ", which is not in event.dimensions" +
+            (best.empty() ? std::string("; add it there with its path") : "; the nearest is " + toml_quoted(best)));
   }
 
   static std::size_t find_dimension(const std::vector<DimensionSpec>& dimensions, const std::string& name) {
@@ -129,12 +131,14 @@ class Check {
   void engine() {
     const EngineSection& engine = config_.engine;
     if (engine.batches < engine.threads + 2) {
-      const std::string& place = places_.has("engine.batches") ? places_.of("engine.batches") : places_.of("engine.threads");
+      const std::string& place =
+          places_.has("engine.batches") ? places_.of("engine.batches") : places_.of("engine.threads");
       problems_.add(place, "engine.batches must be at least engine.threads + 2, that is " +
                                std::to_string(engine.threads + 2) + "; it is " + std::to_string(engine.batches));
     }
     if (!config_.sink.dead_letter_topic.empty() && config_.sink.dead_letter_topic == config_.sink.topic) {
-      problems_.add(places_.of("sink.dead_letter_topic"), "sink.dead_letter_topic must not be the topic of the results");
+      problems_.add(places_.of("sink.dead_letter_topic"),
+                    "sink.dead_letter_topic must not be the topic of the results");
     }
     if (!config_.sink.late_topic.empty() && config_.sink.late_topic == config_.sink.topic) {
       problems_.add(places_.of("sink.late_topic"), "sink.late_topic must not be the topic of the results");
@@ -158,10 +162,11 @@ class Check {
       const auto panes = static_cast<std::uint64_t>(window.size_ms / window.pane_ms());
       total += panes;
       if (panes > static_cast<std::uint64_t>(kPanesPerWindowMax)) {
-        problems_.add(places_.of(board_key(i, "window")),
-                      "leaderboard.window has " + std::to_string(panes) + " panes of " + duration_text(window.pane_ms()) +
-                          " in one window; at most " + std::to_string(kPanesPerWindowMax) +
-                          " fit: make size and step multiples of something longer");
+        problems_.add(places_.of(board_key(i, "window")), "leaderboard.window has " + std::to_string(panes) +
+                                                              " panes of " + duration_text(window.pane_ms()) +
+                                                              " in one window; at most " +
+                                                              std::to_string(kPanesPerWindowMax) +
+                                                              " fit: make size and step multiples of something longer");
         return;
       }
       if (panes > worst_panes) {

@@ -10,7 +10,9 @@
 namespace marquee {
 namespace {
 
-std::string found(const toml::node& node) { return "; it is " + kind_of(node); }
+std::string found(const toml::node& node) {
+  return "; it is " + kind_of(node);
+}
 std::string quoted_value(const toml::node& node) {
   if (const auto text = node.value_exact<std::string>()) return "; it is " + toml_quoted(*text);
   return found(node);
@@ -73,13 +75,14 @@ Key<Owner> text_key(std::string name, std::string doc, bool may_be_empty, At at,
     at(owner) = *text;
     return {};
   };
-  return {std::move(name), "text", required, std::move(doc), false, read,
-          [at](const Owner& owner) { return toml_quoted(at(owner)); }};
+  return {std::move(name), "text", required, std::move(doc), false, read, [at](const Owner& owner) {
+            return toml_quoted(at(owner));
+          }};
 }
 
 template <class Owner, class At>
-Key<Owner> text_list_key(std::string name, std::string type, std::string doc, bool one_will_do, bool may_be_empty, At at,
-                         bool required = false) {
+Key<Owner> text_list_key(std::string name, std::string type, std::string doc, bool one_will_do, bool may_be_empty,
+                         At at, bool required = false) {
   const auto read = [at, one_will_do, may_be_empty](const toml::node& node, Owner& owner) -> ValueProblems {
     std::vector<std::string> list;
     if (const auto text = node.value_exact<std::string>(); text && one_will_do) {
@@ -116,8 +119,7 @@ Key<Owner> text_list_key(std::string name, std::string type, std::string doc, bo
 // `never`: the text "never" is read too, into an empty optional.
 template <class Owner, class At>
 Key<Owner> duration_key(std::string name, std::string doc, std::int64_t least_ms, At at) {
-  constexpr bool kOptional =
-      !std::is_same_v<std::remove_cvref_t<decltype(at(std::declval<Owner&>()))>, std::int64_t>;
+  constexpr bool kOptional = !std::is_same_v<std::remove_cvref_t<decltype(at(std::declval<Owner&>()))>, std::int64_t>;
   const auto read = [at, least_ms](const toml::node& node, Owner& owner) -> ValueProblems {
     const auto text = node.value_exact<std::string>();
     if constexpr (kOptional) {
@@ -157,8 +159,9 @@ Key<Owner> count_key(std::string name, std::string doc, std::uint64_t least, std
     target = static_cast<std::remove_reference_t<decltype(target)>>(*number);
     return {};
   };
-  return {std::move(name), "number", false, std::move(doc), false, read,
-          [at](const Owner& owner) { return std::to_string(at(owner)); }};
+  return {std::move(name), "number", false, std::move(doc), false, read, [at](const Owner& owner) {
+            return std::to_string(at(owner));
+          }};
 }
 
 Key<Config> size_key(std::string name, std::string doc, std::uint64_t least, std::uint64_t most,
@@ -250,14 +253,16 @@ constexpr std::array<std::array<std::string_view, 2>, 11> kOwnSettings = {{
     {"transactional.id", "it follows from source.group"},
 }};
 
-void flatten_settings(const toml::table& table, const std::string& prefix, KafkaSettings& out, ValueProblems& problems) {
+void flatten_settings(const toml::table& table, const std::string& prefix, KafkaSettings& out,
+                      ValueProblems& problems) {
   for (const auto& [key, node] : table) {
     const std::string name = prefix + std::string(key.str());
     if (const toml::table* below = node.as_table()) {
       flatten_settings(*below, name + ".", out, problems);
       continue;
     }
-    const auto* own = std::find_if(kOwnSettings.begin(), kOwnSettings.end(), [&](const auto& s) { return s[0] == name; });
+    const auto* own =
+        std::find_if(kOwnSettings.begin(), kOwnSettings.end(), [&](const auto& s) { return s[0] == name; });
     const auto text = scalar_text(node, true);
     if (own != kOwnSettings.end()) {
       problems.emplace_back("may not hold " + name + ", which marquee sets itself: " + std::string((*own)[1]), node);
@@ -282,7 +287,8 @@ Key<Config> kafka_key(std::string name, std::string doc, KafkaSettings& (*at)(Co
     Config copy = owner;
     std::string out;
     for (const auto& [setting, value] : at(copy)) {
-      out += (out.empty() ? " " : ", ") + toml_quoted(setting) + " = " + toml_quoted(is_secret(setting) ? "***" : value);
+      out +=
+          (out.empty() ? " " : ", ") + toml_quoted(setting) + " = " + toml_quoted(is_secret(setting) ? "***" : value);
     }
     return out.empty() ? std::string("{}") : "{" + out + " }";
   };
@@ -322,12 +328,14 @@ ValueProblems read_dimension(const std::string& name, const toml::node& node, Di
     } else if (key.str() == "default") {
       out.default_value = scalar_text(value);
       if (!out.default_value) {
-        problems.emplace_back(where + "must have a default of text, a whole number, true or false" + found(value), value);
+        problems.emplace_back(where + "must have a default of text, a whole number, true or false" + found(value),
+                              value);
       } else if (out.default_value->size() > kIdBytesMax) {
         problems.emplace_back(where + "has a default longer than " + std::to_string(kIdBytesMax) + " bytes", value);
       }
     } else {
-      problems.emplace_back(where + "has the unknown key " + toml_key(key.str()) + "; it may have path and default", value);
+      problems.emplace_back(where + "has the unknown key " + toml_key(key.str()) + "; it may have path and default",
+                            value);
     }
   }
   if (!has_path) problems.emplace_back(where + "needs a path", node);
@@ -360,8 +368,13 @@ Key<Config> dimensions_key() {
     }
     return out.empty() ? std::string("{}") : "{" + out + " }";
   };
-  return {"event.dimensions", "table", false,
-          "dimensions that leaderboards may group by: name to path, or to `{ path = …, default = … }`", true, read, show};
+  return {"event.dimensions",
+          "table",
+          false,
+          "dimensions that leaderboards may group by: name to path, or to `{ path = …, default = … }`",
+          true,
+          read,
+          show};
 }
 
 void flatten_where(const toml::table& table, const std::string& prefix, std::vector<WhereSpec>& out,
@@ -419,8 +432,10 @@ Key<Config> where_key() {
     }
     return out.empty() ? std::string("{}") : "{" + out + " }";
   };
-  return {"event.where", "table", false,
-          "path to the text, or texts, that the field must have; any other record is `filtered`", true, read, show};
+  return {"event.where", "table",
+          false,         "path to the text, or texts, that the field must have; any other record is `filtered`",
+          true,          read,
+          show};
 }
 
 Key<Config> listen_key() {
@@ -432,7 +447,12 @@ Key<Config> listen_key() {
     config.http.listen = *text;
     return {};
   };
-  return {"http.listen", "address:port", false, "where metrics, health and API are served", false, read,
+  return {"http.listen",
+          "address:port",
+          false,
+          "where metrics, health and API are served",
+          false,
+          read,
           [](const Config& config) { return toml_quoted(config.http.listen); }};
 }
 
@@ -446,8 +466,12 @@ Key<LeaderboardSection> window_key() {
     board.window = *window;
     return {};
   };
-  return {"window", "window", false,
-          "`tumbling 1m`, `hopping 10m every 1m` or `cumulative 1d step 1h`, each may end in `offset 5h30m`", false, read,
+  return {"window",
+          "window",
+          false,
+          "`tumbling 1m`, `hopping 10m every 1m` or `cumulative 1d step 1h`, each may end in `offset 5h30m`",
+          false,
+          read,
           [](const LeaderboardSection& board) { return toml_quoted(window_text(board.window)); }};
 }
 
@@ -468,8 +492,9 @@ std::vector<Key<Config>> make_config_keys() {
 
   add(text_key<C>("source.brokers", "Kafka brokers to start from, with commas between", false,
                   [](auto& c) -> auto& { return c.source.brokers; }));
-  add(text_list_key<C>("source.topic", "text or array", "topic, or topics, of watch events; only `run` needs it", true, false,
-                       [](auto& c) -> auto& { return c.source.topics; }, true));
+  add(text_list_key<C>(
+      "source.topic", "text or array", "topic, or topics, of watch events; only `run` needs it", true, false,
+      [](auto& c) -> auto& { return c.source.topics; }, true));
   add(text_key<C>("source.group", "the name under which offsets are committed", false,
                   [](auto& c) -> auto& { return c.source.group; }));
   add(choice_key<C>("source.start", "where to begin where the group has committed nothing", kStarts,
@@ -477,9 +502,11 @@ std::vector<Key<Config>> make_config_keys() {
   add(kafka_key("source.kafka", "librdkafka's own settings for the consumer: TLS, SASL, buffers",
                 [](C& c) -> KafkaSettings& { return c.source.kafka; }));
 
-  add(path_key("event.item", "where the item's id stands in a record; dots descend", false,
-               [](C& c) -> FieldPath& { return c.job.event.item; }, true));
-  add(path_key("event.time", "where the event time stands", false, [](C& c) -> FieldPath& { return c.job.event.time; }, true));
+  add(path_key(
+      "event.item", "where the item's id stands in a record; dots descend", false,
+      [](C& c) -> FieldPath& { return c.job.event.item; }, true));
+  add(path_key(
+      "event.time", "where the event time stands", false, [](C& c) -> FieldPath& { return c.job.event.time; }, true));
   add(choice_key<C>("event.time_unit", "how the event time is written", kTimeUnits,
                     [](auto& c) -> auto& { return c.job.event.time_unit; }));
   add(path_key("event.watch", "where the watch time stands; empty: there is none", true,
@@ -489,8 +516,8 @@ std::vector<Key<Config>> make_config_keys() {
   add(dimensions_key());
   add(where_key());
 
-  add(duration_key<C>("time.disorder", "how far event times of a partition may go back and forth and still be in time", 0,
-                      [](auto& c) -> auto& { return c.job.time.disorder_ms; }));
+  add(duration_key<C>("time.disorder", "how far event times of a partition may go back and forth and still be in time",
+                      0, [](auto& c) -> auto& { return c.job.time.disorder_ms; }));
   add(duration_key<C>("time.lateness", "how long after its end a window still takes late events, as corrections", 0,
                       [](auto& c) -> auto& { return c.job.time.lateness_ms; }));
   add(duration_key<C>("time.idle_after", "a partition at its end holds nobody up after this long without a record", 1,
@@ -507,7 +534,8 @@ std::vector<Key<Config>> make_config_keys() {
                   [](auto& c) -> auto& { return c.sink.dead_letter_topic; }));
   add(text_key<C>("sink.late_topic", "topic for late events; empty: they are only counted", true,
                   [](auto& c) -> auto& { return c.sink.late_topic; }));
-  add(flag_key("sink.create_topics", "create output topics that are missing", [](C& c) -> bool& { return c.sink.create_topics; }));
+  add(flag_key("sink.create_topics", "create output topics that are missing",
+               [](C& c) -> bool& { return c.sink.create_topics; }));
   add(kafka_key("sink.kafka", "librdkafka's own settings for the producer",
                 [](C& c) -> KafkaSettings& { return c.sink.kafka; }));
 
@@ -546,12 +574,15 @@ std::vector<Key<Config>> make_config_keys() {
 std::vector<Key<LeaderboardSection>> make_leaderboard_keys() {
   using B = LeaderboardSection;
   std::vector<Key<B>> keys;
-  keys.push_back(text_key<B>("name", "its name, in results and metrics", false, [](auto& b) -> auto& { return b.name; }, true));
-  keys.push_back(text_list_key<B>("by", "array of text", "dimensions to group by; empty: one group for all", false, true,
-                                  [](auto& b) -> auto& { return b.by; }));
+  keys.push_back(
+      text_key<B>("name", "its name, in results and metrics", false, [](auto& b) -> auto& { return b.name; }, true));
+  keys.push_back(text_list_key<B>("by", "array of text", "dimensions to group by; empty: one group for all", false,
+                                  true, [](auto& b) -> auto& { return b.by; }));
   keys.push_back(window_key());
-  keys.push_back(choice_key<B>("measure", "what items are ranked by", kMeasures, [](auto& b) -> auto& { return b.measure; }));
-  keys.push_back(count_key<B>("top", "how many items a result holds", 1, kTopMax, [](auto& b) -> auto& { return b.top; }));
+  keys.push_back(
+      choice_key<B>("measure", "what items are ranked by", kMeasures, [](auto& b) -> auto& { return b.measure; }));
+  keys.push_back(
+      count_key<B>("top", "how many items a result holds", 1, kTopMax, [](auto& b) -> auto& { return b.top; }));
   keys.push_back(duration_key<B>("emit_every", "how often a provisional result leaves where something changed", 1,
                                  [](auto& b) -> auto& { return b.emit_every_ms; }));
   return keys;
@@ -561,14 +592,22 @@ std::vector<Key<LeaderboardSection>> make_leaderboard_keys() {
 
 std::string kind_of(const toml::node& node) {
   switch (node.type()) {
-    case toml::node_type::string: return "text";
-    case toml::node_type::integer: return "the number " + std::to_string(*node.value_exact<std::int64_t>());
-    case toml::node_type::floating_point: return "a number with a fraction";
-    case toml::node_type::boolean: return *node.value_exact<bool>() ? "true" : "false";
-    case toml::node_type::table: return "a table";
-    case toml::node_type::array: return "an array";
-    case toml::node_type::none: break;
-    default: return "a date or time";
+    case toml::node_type::string:
+      return "text";
+    case toml::node_type::integer:
+      return "the number " + std::to_string(*node.value_exact<std::int64_t>());
+    case toml::node_type::floating_point:
+      return "a number with a fraction";
+    case toml::node_type::boolean:
+      return *node.value_exact<bool>() ? "true" : "false";
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "an array";
+    case toml::node_type::none:
+      break;
+    default:
+      return "a date or time";
   }
   return "nothing";
 }

@@ -36,8 +36,8 @@ namespace {
 template <class Owner>
 std::string docs_row(const std::string& name, const Key<Owner>& key) {
   const std::string fallback = key.show(Owner{});
-  return "| `" + name + "` | " + key.type + " | " + (key.required ? "required" : "`" + fallback + "`") + " | " + key.doc +
-         " |\n";
+  return "| `" + name + "` | " + key.type + " | " + (key.required ? "required" : "`" + fallback + "`") + " | " +
+         key.doc + " |\n";
 }
 
 }  // namespace

@@ -13,12 +13,15 @@ struct Unit {
   std::string_view name;
   std::int64_t ms;
 };
-constexpr std::array<Unit, 5> kUnits = {
-    {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
+constexpr std::array<Unit, 5> kUnits = {{{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
 constexpr std::int64_t kDurationMsMax = std::int64_t{36'525} * 86'400'000;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-char folded(char c) { return c == '-' ? '_' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+char folded(char c) {
+  return c == '-' ? '_' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 // Takes a run of digits off the front of `text`.
 std::optional<std::int64_t> take_number(std::string_view& text) {
@@ -157,7 +160,8 @@ std::optional<WindowSpec> parse_window(std::string_view text, std::string& probl
   }
   if (window.kind == WindowKind::kHopping && window.every_ms > window.size_ms) {
     problem = "hops every " + duration_text(window.every_ms) + ", further than its size of " +
-              duration_text(window.size_ms) + ", so events between windows would be lost; every must be at most the size";
+              duration_text(window.size_ms) +
+              ", so events between windows would be lost; every must be at most the size";
     return std::nullopt;
   }
   if (window.kind == WindowKind::kCumulative && window.size_ms % window.every_ms != 0) {
@@ -169,7 +173,7 @@ std::optional<WindowSpec> parse_window(std::string_view text, std::string& probl
 }
 
 std::string window_text(const WindowSpec& window) {
-  std::string out = window.kind == WindowKind::kTumbling ? "tumbling "
+  std::string out = window.kind == WindowKind::kTumbling  ? "tumbling "
                     : window.kind == WindowKind::kHopping ? "hopping "
                                                           : "cumulative ";
   out += duration_text(window.size_ms);

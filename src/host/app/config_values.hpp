@@ -21,8 +21,8 @@ std::string duration_text(std::int64_t duration_ms);
 std::optional<std::uint64_t> parse_size(std::string_view text);
 std::string size_text(std::uint64_t bytes);
 
-// "tumbling 1m", "hopping 10m every 1m", "cumulative 1d step 1h", each with an optional "offset 5h30m". Says in `problem`
-// what is wrong, as the end of a sentence that begins with the key: "is …", "must …".
+// "tumbling 1m", "hopping 10m every 1m", "cumulative 1d step 1h", each with an optional "offset 5h30m". Says in
+// `problem` what is wrong, as the end of a sentence that begins with the key: "is …", "must …".
 std::optional<WindowSpec> parse_window(std::string_view text, std::string& problem);
 std::string window_text(const WindowSpec& window);
 

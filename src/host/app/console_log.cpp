@@ -11,29 +11,39 @@ namespace {
 
 spdlog::level::level_enum level_of(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
 
 spdlog::level::level_enum level_of(Log::Level level) {
   switch (level) {
-    case Log::Level::kDebug: return spdlog::level::debug;
-    case Log::Level::kInfo: return spdlog::level::info;
-    case Log::Level::kWarning: return spdlog::level::warn;
-    case Log::Level::kError: return spdlog::level::err;
+    case Log::Level::kDebug:
+      return spdlog::level::debug;
+    case Log::Level::kInfo:
+      return spdlog::level::info;
+    case Log::Level::kWarning:
+      return spdlog::level::warn;
+    case Log::Level::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
 
 // How many bytes a well-formed UTF-8 sequence at `p` has; 0 where it is none.
 std::size_t sequence_size(const unsigned char* p, std::size_t left) {
-  const std::size_t size = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
-                           : p[0] >= 0xf0 && p[0] < 0xf5                ? 4
-                                                                        : 0;
+  const std::size_t size = p[0] < 0x80                   ? 1
+                           : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+                           : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+                           : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                                         : 0;
   if (size == 0 || size > left) return 0;
   for (std::size_t i = 1; i < size; ++i) {
     if ((p[i] & 0xc0) != 0x80) return 0;
@@ -65,11 +75,13 @@ std::string printable(std::string_view text) {
 class ConsoleLog::Lines {
  public:
   explicit Lines(const LogSection& section)
-      : json_(section.format == LogFormat::kJson || (section.format == LogFormat::kAuto && ::isatty(STDERR_FILENO) == 0)),
+      : json_(section.format == LogFormat::kJson ||
+              (section.format == LogFormat::kAuto && ::isatty(STDERR_FILENO) == 0)),
         logger_("marquee", std::make_shared<spdlog::sinks::stderr_color_sink_mt>()) {
     logger_.set_level(level_of(section.level));
     if (json_) {
-      logger_.set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%v})", spdlog::pattern_time_type::utc);
+      logger_.set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":%v})",
+                          spdlog::pattern_time_type::utc);
     } else {
       logger_.set_pattern("%H:%M:%S.%e %^%-7l%$ %v");
     }
@@ -94,6 +106,8 @@ class ConsoleLog::Lines {
 
 ConsoleLog::ConsoleLog(const LogSection& section) : lines_(std::make_unique<Lines>(section)) {}
 ConsoleLog::~ConsoleLog() = default;
-void ConsoleLog::write(Level level, std::string_view message) { lines_->write(level, message); }
+void ConsoleLog::write(Level level, std::string_view message) {
+  lines_->write(level, message);
+}
 
 }  // namespace marquee

@@ -10,8 +10,8 @@
 namespace marquee {
 namespace {
 
-constexpr std::size_t kBoardColumnsMin = 36;  // two boards in 80 columns
-constexpr std::size_t kBoardColumnsMax = 64;  // wider only draws titles and numbers apart
+constexpr std::size_t kBoardColumnsMin = 36;    // two boards in 80 columns
+constexpr std::size_t kBoardColumnsMax = 64;    // wider only draws titles and numbers apart
 constexpr std::size_t kBoardColumnsRoomy = 48;  // narrower boards save on the gaps between their columns
 constexpr std::size_t kGapColumns = 3;
 constexpr std::size_t kBoardFrameLines = 3;   // name, rule, and the blank line below
@@ -51,13 +51,13 @@ struct Range {
   char32_t first, last;
 };
 // Unicode's wide and combining characters in coarse blocks: enough for titles.
-constexpr Range kWide[] = {{0x1100, 0x115F},   {0x231A, 0x231B},   {0x2E80, 0x303E},   {0x3041, 0xA4CF},
-                           {0xAC00, 0xD7A3},   {0xF900, 0xFAFF},   {0xFE30, 0xFE6F},   {0xFF00, 0xFF60},
-                           {0xFFE0, 0xFFE6},   {0x1F300, 0x1F64F}, {0x1F680, 0x1F6FF}, {0x1F900, 0x1F9FF},
+constexpr Range kWide[] = {{0x1100, 0x115F},  {0x231A, 0x231B},   {0x2E80, 0x303E},   {0x3041, 0xA4CF},
+                           {0xAC00, 0xD7A3},  {0xF900, 0xFAFF},   {0xFE30, 0xFE6F},   {0xFF00, 0xFF60},
+                           {0xFFE0, 0xFFE6},  {0x1F300, 0x1F64F}, {0x1F680, 0x1F6FF}, {0x1F900, 0x1F9FF},
                            {0x20000, 0x3FFFD}};
-constexpr Range kCombining[] = {{0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD}, {0x0610, 0x061A},
-                                {0x064B, 0x065F}, {0x0E31, 0x0E31}, {0x0E34, 0x0E3A}, {0x0E47, 0x0E4E},
-                                {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x200B, 0x200D}, {0x20D0, 0x20FF},
+constexpr Range kCombining[] = {{0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD},  {0x0610, 0x061A},
+                                {0x064B, 0x065F}, {0x0E31, 0x0E31}, {0x0E34, 0x0E3A},  {0x0E47, 0x0E4E},
+                                {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x200B, 0x200D},  {0x20D0, 0x20FF},
                                 {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}, {0xE0100, 0xE01EF}};
 // Line separators and marks that change the direction of what follows; the controls are in is_harmful().
 constexpr Range kHarmful[] = {{0x061C, 0x061C}, {0x200E, 0x200F}, {0x2028, 0x202E},
@@ -68,9 +68,13 @@ bool in(const Range (&ranges)[N], char32_t c) {
   return std::any_of(std::begin(ranges), std::end(ranges), [c](const Range& r) { return c >= r.first && c <= r.last; });
 }
 
-bool is_harmful(char32_t c) { return c < 0x300 ? c < 0x20 || (c >= 0x7F && c < 0xA0) : in(kHarmful, c); }
+bool is_harmful(char32_t c) {
+  return c < 0x300 ? c < 0x20 || (c >= 0x7F && c < 0xA0) : in(kHarmful, c);
+}
 
-std::size_t width_of(char32_t c) { return c < 0x300 ? 1 : in(kCombining, c) ? 0 : in(kWide, c) ? 2 : 1; }
+std::size_t width_of(char32_t c) {
+  return c < 0x300 ? 1 : in(kCombining, c) ? 0 : in(kWide, c) ? 2 : 1;
+}
 
 // A line that knows how wide it is and never grows past its width.
 class Line {
@@ -129,21 +133,30 @@ class Line {
 
 std::string format_movement(const Movement& movement) {
   switch (movement.kind) {
-    case Movement::Kind::kUnknown: return "";
-    case Movement::Kind::kSame: return "•";
-    case Movement::Kind::kNew: return "new";
-    case Movement::Kind::kUp: return "▲" + std::to_string(movement.places);
-    case Movement::Kind::kDown: return "▼" + std::to_string(movement.places);
+    case Movement::Kind::kUnknown:
+      return "";
+    case Movement::Kind::kSame:
+      return "•";
+    case Movement::Kind::kNew:
+      return "new";
+    case Movement::Kind::kUp:
+      return "▲" + std::to_string(movement.places);
+    case Movement::Kind::kDown:
+      return "▼" + std::to_string(movement.places);
   }
   return "";
 }
 
 std::string_view style_of(const Movement& movement) {
   switch (movement.kind) {
-    case Movement::Kind::kNew: return kFresh;
-    case Movement::Kind::kUp: return kGood;
-    case Movement::Kind::kDown: return kBad;
-    default: return kDim;
+    case Movement::Kind::kNew:
+      return kFresh;
+    case Movement::Kind::kUp:
+      return kGood;
+    case Movement::Kind::kDown:
+      return kBad;
+    default:
+      return kDim;
   }
 }
 
@@ -163,15 +176,17 @@ std::string format_rate(double per_s) {
   return format_count(static_cast<std::uint64_t>(std::llround(std::max(per_s, 0.0)))) + " events/s";
 }
 
-std::string format_memory(std::uint64_t bytes) { return format_count((bytes + 500'000) / 1'000'000) + " MB"; }
+std::string format_memory(std::uint64_t bytes) {
+  return format_count((bytes + 500'000) / 1'000'000) + " MB";
+}
 
 // How boards are laid out.
 struct Layout {
-  std::size_t columns = 1;      // boards side by side
+  std::size_t columns = 1;  // boards side by side
   std::size_t board_width = 0;
-  std::size_t boards = 0;       // shown
-  std::size_t rows = 0;         // shown of each
-  bool heading = false;         // a line that names the columns
+  std::size_t boards = 0;  // shown
+  std::size_t rows = 0;    // shown of each
+  bool heading = false;    // a line that names the columns
 };
 
 Layout lay_out(const std::vector<FrameBoard>& boards, std::size_t width, std::size_t lines) {
@@ -179,14 +194,16 @@ Layout lay_out(const std::vector<FrameBoard>& boards, std::size_t width, std::si
   std::size_t rows_wanted = 0;
   for (const FrameBoard& board : boards) rows_wanted = std::max(rows_wanted, board.rows.size());
   const std::size_t count = boards.size();
-  const std::size_t columns_max =
-      std::clamp<std::size_t>((width + kGapColumns) / (kBoardColumnsMin + kGapColumns), 1, std::max<std::size_t>(count, 1));
+  const std::size_t columns_max = std::clamp<std::size_t>((width + kGapColumns) / (kBoardColumnsMin + kGapColumns), 1,
+                                                          std::max<std::size_t>(count, 1));
   std::size_t bands = (count + columns_max - 1) / columns_max;
   // The last band needs no blank line below: as if there were one line more.
-  const std::size_t bands_max = std::max<std::size_t>(1, (lines + 1) / (kBoardFrameLines + std::min(rows_wanted, kRowsMin)));
+  const std::size_t bands_max =
+      std::max<std::size_t>(1, (lines + 1) / (kBoardFrameLines + std::min(rows_wanted, kRowsMin)));
   layout.columns = columns_max;
   if (bands > bands_max) {
-    bands = std::max<std::size_t>(1, (lines) / (kBoardFrameLines + std::min(rows_wanted, kRowsMin)));  // one line says so
+    bands =
+        std::max<std::size_t>(1, (lines) / (kBoardFrameLines + std::min(rows_wanted, kRowsMin)));  // one line says so
     lines -= std::min<std::size_t>(lines, 1);
   } else if (bands > 0) {
     layout.columns = (count + bands - 1) / bands;  // even bands
@@ -220,8 +237,8 @@ class BoardDrawing {
 
   // The name, and as much of "12:01:00–12:01:10 · 482 events · provisional" as there is room for.
   void name_and_window(std::int64_t utc_offset_ms) {
-    const std::string_view state = !board_.exact ? (board_.final ? "final, inexact" : "inexact")
-                                                 : (board_.final ? "final" : "provisional");
+    const std::string_view state =
+        !board_.exact ? (board_.final ? "final, inexact" : "inexact") : (board_.final ? "final" : "provisional");
     const std::string_view state_style = !board_.exact ? kWarn : board_.final ? kGood : kFresh;
     const std::size_t left = width_ - std::min(width_, columns_of(board_.name) + 2);
     std::string window = format_window(board_, utc_offset_ms) + " · ";
@@ -241,7 +258,8 @@ class BoardDrawing {
 
   // The rule below the name is the window's progress.
   void rule() {
-    const auto done = static_cast<std::size_t>(std::lround(std::clamp(board_.progress, 0.0, 1.0) * static_cast<double>(width_)));
+    const auto done =
+        static_cast<std::size_t>(std::lround(std::clamp(board_.progress, 0.0, 1.0) * static_cast<double>(width_)));
     Line& line = begin();
     line.add(repeated("━", done), board_.final ? kGood : kFresh);
     line.add(repeated(color_ ? "━" : "─", width_ - done), kDim);
@@ -271,7 +289,9 @@ class BoardDrawing {
   std::size_t views_end() const { return title_begin() + title_columns_ + gap_ + views_columns_; }
   std::size_t watch_part() const { return watch_columns_ == 0 ? 0 : 2 + watch_columns_; }
   std::size_t movement_part() const { return movement_columns_ == 0 ? 0 : gap_ + movement_columns_; }
-  static std::string format_watch(const FrameRow& row) { return format_duration(static_cast<std::int64_t>(row.watch_ms)); }
+  static std::string format_watch(const FrameRow& row) {
+    return format_duration(static_cast<std::int64_t>(row.watch_ms));
+  }
 
   void heading() {
     Line& line = begin();
@@ -304,7 +324,8 @@ class BoardDrawing {
   const FrameBoard& board_;
   std::size_t width_;
   bool color_;
-  std::size_t gap_ = 2, rank_columns_ = 2, title_columns_ = 0, views_columns_ = 0, watch_columns_ = 0, movement_columns_ = 0;
+  std::size_t gap_ = 2, rank_columns_ = 2, title_columns_ = 0, views_columns_ = 0, watch_columns_ = 0,
+              movement_columns_ = 0;
   std::vector<Line> lines_;
 };
 
@@ -335,7 +356,7 @@ std::size_t columns_of(std::string_view text) {
 std::string fitted(std::string_view text, std::size_t columns_max) {
   std::string out;
   std::size_t columns = 0;
-  std::size_t cut = 0;          // bytes of `out` that leave a column for the ellipsis
+  std::size_t cut = 0;  // bytes of `out` that leave a column for the ellipsis
   while (!text.empty()) {
     const CodePoint c = decode(text);
     const bool replaced = c.bytes == 0 || is_harmful(c.value);
@@ -367,8 +388,8 @@ std::string format_duration(std::int64_t ms) {
   const std::int64_t s = std::max<std::int64_t>(ms, 0) / 1000;
   char text[48];
   const auto print = [&text](std::int64_t whole, char unit, std::int64_t part, char part_unit) {
-    std::snprintf(text, sizeof(text), "%lld%c %02lld%c", static_cast<long long>(whole), unit, static_cast<long long>(part),
-                  part_unit);
+    std::snprintf(text, sizeof(text), "%lld%c %02lld%c", static_cast<long long>(whole), unit,
+                  static_cast<long long>(part), part_unit);
   };
   if (s < 60) {
     std::snprintf(text, sizeof(text), "%llds", static_cast<long long>(s));
@@ -428,7 +449,8 @@ std::string render(const Frame& frame, std::size_t width, std::size_t height, bo
     std::vector<BoardDrawing> band;
     std::size_t band_lines = 0;
     for (std::size_t i = first; i < std::min(first + layout.columns, layout.boards); ++i) {
-      band_lines = std::max(band_lines, band.emplace_back(frame.boards[i], layout, frame.utc_offset_ms, color).lines().size());
+      band_lines =
+          std::max(band_lines, band.emplace_back(frame.boards[i], layout, frame.utc_offset_ms, color).lines().size());
     }
     for (std::size_t at = 0; at < band_lines; ++at) {
       Line line(width, color);

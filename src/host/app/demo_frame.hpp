@@ -38,8 +38,8 @@ struct FrameBoard {
 };
 
 struct Frame {
-  std::string title;               // leaderboard and window
-  std::string state;               // phase, and why not ready
+  std::string title;  // leaderboard and window
+  std::string state;  // phase, and why not ready
   bool ready = true;
   double events_per_s = 0;
   std::optional<std::uint64_t> lag;
@@ -52,23 +52,24 @@ struct Frame {
   std::vector<std::string> footer;
 };
 
-// Lines joined by '\n', at most `height` of them, none wider than `width` columns, without trailing blanks; shorter than
-// `height` where there is less to show. With `color`, SGR sequences, each line ending in the plain state. Boards stand
-// side by side, as many as fit; rows, then boards, are left out where the height does not suffice, and the last line of
-// the boards says how many. Costs some 100 us.
+// Lines joined by '\n', at most `height` of them, none wider than `width` columns, without trailing blanks; shorter
+// than `height` where there is less to show. With `color`, SGR sequences, each line ending in the plain state. Boards
+// stand side by side, as many as fit; rows, then boards, are left out where the height does not suffice, and the last
+// line of the boards says how many. Costs some 100 us.
 std::string render(const Frame& frame, std::size_t width, std::size_t height, bool color);
 
 // The same figures as one line, and a board as lines, for output that is no terminal. All rows up to `rows`.
 std::string status_line(const Frame& frame);
 std::string board_lines(const FrameBoard& board, std::int64_t utc_offset_ms, std::size_t rows);
 
-// Columns that text takes: code points, wide ones twice, combining ones not at all. Close to wcwidth(3), whatever the locale.
+// Columns that text takes: code points, wide ones twice, combining ones not at all. Close to wcwidth(3), whatever the
+// locale.
 std::size_t columns_of(std::string_view text);
 // Text with control and direction-changing characters and broken UTF-8 replaced, cut to `columns` with `…`.
 std::string fitted(std::string_view text, std::size_t columns);
 
-std::string format_count(std::uint64_t n);         // 12,345
-std::string format_duration(std::int64_t ms);      // 45s, 12m 30s, 1h 02m, 3d 04h
+std::string format_count(std::uint64_t n);                                  // 12,345
+std::string format_duration(std::int64_t ms);                               // 45s, 12m 30s, 1h 02m, 3d 04h
 std::string format_clock(EventTimeMs time_ms, std::int64_t utc_offset_ms);  // 12:01:10
 
 }  // namespace marquee

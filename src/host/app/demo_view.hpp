@@ -22,8 +22,8 @@ namespace marquee {
 
 struct DemoViewOptions {
   int out_fd = 1;
-  bool terminal = false;  // refresh in place; else plain lines. See is_terminal()
-  bool color = false;     // see wants_color()
+  bool terminal = false;                                    // refresh in place; else plain lines. See is_terminal()
+  bool color = false;                                       // see wants_color()
   std::function<std::string(std::string_view item)> title;  // empty, or answers empty: the item id is shown
   std::vector<std::string> links;                           // lines below the boards: where to look further
   std::chrono::milliseconds refresh{400};

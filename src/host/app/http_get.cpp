@@ -51,12 +51,14 @@ Result<HttpAnswer> http_get(const ListenAddress& address, const std::string& pat
   const std::string port = std::to_string(address.port);
   const std::string where = (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + port;
   const auto failed = [&](const std::string& why) {
-    return Status{Code::kUnavailable, "nobody answers at http://" + where + path + " (" + why + "); is marquee running there?"};
+    return Status{Code::kUnavailable,
+                  "nobody answers at http://" + where + path + " (" + why + "); is marquee running there?"};
   };
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  if (const int error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found); error != 0) return failed(::gai_strerror(error));
+  if (const int error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found); error != 0)
+    return failed(::gai_strerror(error));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
 
   std::string why = "no address";

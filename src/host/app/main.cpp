@@ -27,7 +27,8 @@ bool is_unknown_verb(const CLI::App& app, const std::string& word) {
 }
 
 int parse_and_run(int argc, char** argv) {
-  CLI::App app("What is being watched most, right now, in every category: exact top-K of a stream of watch events.", "marquee");
+  CLI::App app("What is being watched most, right now, in every category: exact top-K of a stream of watch events.",
+               "marquee");
   app.footer(R"(Examples:
   marquee demo                                     a broker, a generator and the boards, all in one
   marquee run --config marquee.toml                Kafka in, Kafka out

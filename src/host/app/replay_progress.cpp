@@ -25,7 +25,8 @@ std::string progress_line(const FileProgress& files, std::uint64_t events, doubl
   const double elapsed = std::max(seconds, 1e-3);
   line += " · " + grouped(static_cast<std::uint64_t>(static_cast<double>(events) / elapsed)) + " events/s";
   if (files.bytes_total > 0 && files.bytes_read > 0 && files.bytes_read <= files.bytes_total) {
-    const double left = elapsed * static_cast<double>(files.bytes_total - files.bytes_read) / static_cast<double>(files.bytes_read);
+    const double left =
+        elapsed * static_cast<double>(files.bytes_total - files.bytes_read) / static_cast<double>(files.bytes_read);
     line += " · " + duration_text(static_cast<std::int64_t>(left + 0.999) * 1'000) + " left";
   }
   return line;

@@ -52,7 +52,8 @@ std::string summary_json(const ReplaySummary& summary) {
     out += (first ? "\"" : ",\"") + std::string(reason) + "\":" + std::to_string(count);
     first = false;
   }
-  return out + "},\"results\":" + std::to_string(summary.results) + ",\"seconds\":" + formatted("%.3f", summary.seconds) + "}\n";
+  return out + "},\"results\":" + std::to_string(summary.results) +
+         ",\"seconds\":" + formatted("%.3f", summary.seconds) + "}\n";
 }
 
 std::string summary_text(const ReplaySummary& summary) {
@@ -60,22 +61,24 @@ std::string summary_text(const ReplaySummary& summary) {
   const double seconds = std::max(summary.seconds, 1e-3);
   std::string out = grouped(v.read()) + " records (" + bytes_text(summary.bytes) + ") in " +
                     formatted("%.2f s", summary.seconds) + ", " +
-                    grouped(static_cast<std::uint64_t>(static_cast<double>(v.read()) / seconds)) + "/s: " +
-                    grouped(v[Verdict::kCounted]) + " counted, " + grouped(v[Verdict::kFiltered]) + " filtered, " +
-                    grouped(v[Verdict::kLate]) + " late, " + grouped(v.invalid()) + " invalid";
+                    grouped(static_cast<std::uint64_t>(static_cast<double>(v.read()) / seconds)) +
+                    "/s: " + grouped(v[Verdict::kCounted]) + " counted, " + grouped(v[Verdict::kFiltered]) +
+                    " filtered, " + grouped(v[Verdict::kLate]) + " late, " + grouped(v.invalid()) + " invalid";
   const auto reasons = invalid_by_reason(v);
   for (std::size_t i = 0; i < reasons.size(); ++i) {
     out += (i == 0 ? " (" : ", ") + std::string(reasons[i].first) + " " + grouped(reasons[i].second);
   }
   if (!reasons.empty()) out += ")";
   out += "; " + grouped(summary.results) + " results";
-  if (summary.refused > 0) out += "; " + grouped(summary.refused) + " refused by [limits], whose results say \"exact\":false";
+  if (summary.refused > 0)
+    out += "; " + grouped(summary.refused) + " refused by [limits], whose results say \"exact\":false";
   return out;
 }
 
 Status write_file(const std::string& path, const std::string& text) {
   const auto failed = [&] {
-    return Status{Code::kUnavailable, path + " cannot be written: " + std::strerror(errno) + "; check the path and the disk it is on"};
+    return Status{Code::kUnavailable,
+                  path + " cannot be written: " + std::strerror(errno) + "; check the path and the disk it is on"};
   };
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) return failed();

@@ -25,7 +25,7 @@ void on_signal(int signal) {
 
 const std::atomic<bool>& stop_on_signals(void (*before_leaving)() noexcept) {
   leave.store(before_leaving);
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
@@ -33,6 +33,8 @@ const std::atomic<bool>& stop_on_signals(void (*before_leaving)() noexcept) {
   return stop;
 }
 
-int stop_signal() { return first_signal.load(); }
+int stop_signal() {
+  return first_signal.load();
+}
 
 }  // namespace marquee

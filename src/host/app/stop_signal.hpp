@@ -1,4 +1,5 @@
-// SIGTERM and SIGINT: the first asks to drain and leave, the second leaves at once. SIGPIPE becomes an error of the write.
+// SIGTERM and SIGINT: the first asks to drain and leave, the second leaves at once. SIGPIPE becomes an error of the
+// write.
 #pragma once
 
 #include <atomic>

@@ -66,9 +66,9 @@ Status StreamJob::run(const std::atomic<bool>& stop) {
   KafkaSink sink(sink_config(config_), config_.job, source, log_, probe_);
   MemoryPaneLog pane_log;
   SystemClock clock;
-  Pipeline pipeline(config_.job, pipeline_options(config_),
-                    {&source, &sink, &pane_log, &clock, &log_, &probe_, &snapshots_,
-                     engine_factory(config_.engine.kind, log_)});
+  Pipeline pipeline(
+      config_.job, pipeline_options(config_),
+      {&source, &sink, &pane_log, &clock, &log_, &probe_, &snapshots_, engine_factory(config_.engine.kind, log_)});
   return pipeline.run(stop);
 }
 

@@ -28,7 +28,8 @@ std::vector<CompletedOption> options_of(const CLI::App& verb) {
 
 std::vector<const CLI::App*> verbs_of(const CLI::App& app) {
   std::vector<const CLI::App*> out;
-  for (const CLI::App* verb : app.get_subcommands([](const CLI::App* v) { return !v->get_name().empty(); })) out.push_back(verb);
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App* v) { return !v->get_name().empty(); }))
+    out.push_back(verb);
   return out;
 }
 
@@ -61,8 +62,10 @@ _marquee() {
     fi
   done
   case "$verb" in
-    "") words=")" + verbs + R"(--help --version" ;;
-)" + cases + R"(  esac
+    "") words=")" +
+         verbs + R"(--help --version" ;;
+)" + cases +
+         R"(  esac
   if [[ -z $verb || $cur == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
   elif [[ $verb == completion ]]; then
@@ -93,7 +96,8 @@ std::string zsh_script(const CLI::App& app) {
 # zsh completion for marquee: source <(marquee completion zsh)
 _marquee() {
   local -a verbs=(
-)" + verbs + R"(  )
+)" + verbs +
+         R"(  )
   if (( CURRENT == 2 )); then
     _describe verb verbs
     return
@@ -102,7 +106,8 @@ _marquee() {
   shift words
   (( CURRENT-- ))
   case $verb in
-)" + cases + R"(  esac
+)" + cases +
+         R"(  esac
 }
 compdef _marquee marquee
 )";

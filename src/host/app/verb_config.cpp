@@ -22,7 +22,8 @@ void add_config(CLI::App& app, Action& action) {
   marquee config --docs)");
   add_config_options(*verb, options->config, false);
   verb->add_flag("--docs", options->docs, "print every key with type, default and meaning, as a Markdown table");
-  verb->add_flag("--metrics-docs", options->metrics_docs, "print every metric with type and meaning, as a Markdown table");
+  verb->add_flag("--metrics-docs", options->metrics_docs,
+                 "print every metric with type and meaning, as a Markdown table");
   verb->callback([options, &action] {
     action = [options] {
       if (options->metrics_docs) {

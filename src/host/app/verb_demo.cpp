@@ -161,7 +161,9 @@ void add_demo(CLI::App& app, Action& action) {
   marquee demo --for 30s --rate 100k/s
   marquee demo --listen 127.0.0.1:8080 --set time.disorder=5s)");
   verb->add_option("--for", options->duration, "leave after this long")->type_name("DURATION");
-  verb->add_option("--rate", options->rate, "events to make: 20000/min, 500k/s")->type_name("RATE")->capture_default_str();
+  verb->add_option("--rate", options->rate, "events to make: 20000/min, 500k/s")
+      ->type_name("RATE")
+      ->capture_default_str();
   verb->add_option("--seed", options->seed, "of the generator")->capture_default_str();
   verb->add_option("--listen", options->listen, "address:port for metrics and API; any free port unless given")
       ->type_name("ADDRESS");

@@ -37,7 +37,9 @@ struct GenFlags {
   bool may_repeat = false;
 };
 
-Status wrong(const std::string& flag, const std::string& error) { return {Code::kUsage, flag + ": " + error}; }
+Status wrong(const std::string& flag, const std::string& error) {
+  return {Code::kUsage, flag + ": " + error};
+}
 
 Status parse_flags(const GenFlags& flags, gen::GenOptions& options) {
   options = flags.options;
@@ -54,14 +56,16 @@ Status parse_flags(const GenFlags& flags, gen::GenOptions& options) {
   }
   if (!flags.start.empty()) {
     const std::int64_t now_ms =
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count();
     options.start_ms = gen::parse_time_ms(flags.start, now_ms, error);
     if (!options.start_ms) return wrong("--start", error);
   }
   if (flags.count > 0) options.count = flags.count;
   for (const std::string& setting : flags.kafka) {
     const std::size_t equals = setting.find('=');
-    if (equals == std::string::npos || equals == 0) return wrong("--kafka", "is name=value, such as security.protocol=SSL");
+    if (equals == std::string::npos || equals == 0)
+      return wrong("--kafka", "is name=value, such as security.protocol=SSL");
     options.kafka.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
   }
   options.key = flags.key == "item" ? gen::KeyBy::kItem : gen::KeyBy::kViewer;
@@ -118,7 +122,8 @@ void add_gen(CLI::App& app, Action& action) {
   gen::GenOptions& o = flags->options;
   CLI::App* verb = app.add_subcommand("gen", "Make a seeded stream of watch events, to Kafka or to a file");
   verb->footer(kExamples);
-  verb->add_option("--output,-o", o.output, "write to a file, - is standard output; without it to Kafka")->type_name("FILE");
+  verb->add_option("--output,-o", o.output, "write to a file, - is standard output; without it to Kafka")
+      ->type_name("FILE");
   verb->add_option("--brokers", o.brokers, "Kafka brokers")->capture_default_str();
   verb->add_option("--topic", o.topic, "Kafka topic; created where it is missing")->capture_default_str();
   verb->add_option("--partitions", o.partitions, "partitions of a topic that is created")->capture_default_str();
@@ -134,7 +139,8 @@ void add_gen(CLI::App& app, Action& action) {
       ->take_all();
   verb->add_option("--rate", flags->rate, "how fast: 20000/min, 500k/s, max; default 20000/min to Kafka, max to a file")
       ->type_name("RATE");
-  verb->add_option("--density", flags->density, "events per event time; to a file 20000/min unless given")->type_name("RATE");
+  verb->add_option("--density", flags->density, "events per event time; to a file 20000/min unless given")
+      ->type_name("RATE");
   verb->add_option("--threads", o.threads, "threads that make events")->capture_default_str();
   verb->add_option("--count", flags->count, "stop after so many events")->type_name("N")->check(CLI::PositiveNumber);
   verb->add_option("--for", flags->duration, "stop after so much event time, such as 10m")->type_name("DURATION");
@@ -142,7 +148,8 @@ void add_gen(CLI::App& app, Action& action) {
       ->type_name("TIME");
   verb->add_option("--seed", o.seed, "same seed and start, same bytes")->capture_default_str();
   verb->add_option("--titles", o.titles, "titles in the catalogue")->capture_default_str();
-  verb->add_option("--viewers", o.viewers, "different viewers; 0: twice those who watch at once")->capture_default_str();
+  verb->add_option("--viewers", o.viewers, "different viewers; 0: twice those who watch at once")
+      ->capture_default_str();
   verb->add_option("--late-share", o.late_share, "share of events far behind")->capture_default_str();
   verb->add_option("--bad-share", o.bad_share, "share of records that are malformed or invalid")->capture_default_str();
   verb->add_option("--profile", flags->profile, "full, or small: about 195 bytes an event")

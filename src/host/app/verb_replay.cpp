@@ -57,7 +57,8 @@ int run_replay(const ReplayOptions& options) {
   pipeline_options.updates = options.updates;
 
   LogSection log_section = config->log;
-  if (log_section.level == LogLevel::kInfo) log_section.level = LogLevel::kWarning;  // its standard error is for the summary
+  if (log_section.level == LogLevel::kInfo)
+    log_section.level = LogLevel::kWarning;  // its standard error is for the summary
   ConsoleLog log(log_section);
   FileSource source(options.files);
   StdoutSink sink(config->job, STDOUT_FILENO, "standard output");
@@ -65,9 +66,9 @@ int run_replay(const ReplayOptions& options) {
   SystemClock clock;
   Probe probe;
   SnapshotBoard snapshots;
-  Pipeline pipeline(config->job, pipeline_options,
-                    {&source, &sink, &pane_log, &clock, &log, &probe, &snapshots,
-                     engine_factory(config->engine.kind, log)});
+  Pipeline pipeline(
+      config->job, pipeline_options,
+      {&source, &sink, &pane_log, &clock, &log, &probe, &snapshots, engine_factory(config->engine.kind, log)});
   const auto begin = std::chrono::steady_clock::now();
   Status status;
   {
@@ -78,7 +79,8 @@ int run_replay(const ReplayOptions& options) {
   const ReplaySummary summary = summary_of(probe, seconds);
   if (!status.ok()) return report(status);
   if (stop.load()) {
-    std::fprintf(stderr, "marquee: interrupted; what was settled is printed, the rest is not. %s\n", summary_text(summary).c_str());
+    std::fprintf(stderr, "marquee: interrupted; what was settled is printed, the rest is not. %s\n",
+                 summary_text(summary).c_str());
     return 128 + stop_signal();
   }
   std::fprintf(stderr, "%s\n", summary_text(summary).c_str());
@@ -95,7 +97,8 @@ void add_replay(CLI::App& app, Action& action) {
       ->type_name("FILE")
       ->required();
   add_config_options(*verb, options->config, true);
-  verb->add_option("--summary", options->summary, "write how many records got which verdict, as JSON")->type_name("FILE");
+  verb->add_option("--summary", options->summary, "write how many records got which verdict, as JSON")
+      ->type_name("FILE");
   verb->add_option("--threads", options->threads, "threads that read and decode; the output is the same for any number")
       ->type_name("N")
       ->check(CLI::Range(1, 256));

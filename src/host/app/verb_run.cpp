@@ -44,14 +44,16 @@ int run_stream(const RunOptions& options) {
 
 void add_run(CLI::App& app, Action& action) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App* verb = app.add_subcommand("run", "Read watch events from Kafka, write the boards to Kafka, until told to stop");
+  CLI::App* verb =
+      app.add_subcommand("run", "Read watch events from Kafka, write the boards to Kafka, until told to stop");
   verb->footer(R"(Examples:
   marquee run --config marquee.toml
   marquee run --config marquee.toml --log-format json --set source.brokers=kafka:9092
   MARQUEE_SOURCE__KAFKA__SASL_PASSWORD=… marquee run --config marquee.toml
 The first SIGTERM or SIGINT drains and leaves with 0; the second leaves at once.)");
   add_config_options(*verb, options->config, true);
-  verb->add_option("--log-format", options->log_format, "auto, human or json")->check(CLI::IsMember({"auto", "human", "json"}));
+  verb->add_option("--log-format", options->log_format, "auto, human or json")
+      ->check(CLI::IsMember({"auto", "human", "json"}));
   verb->add_option("--log-level", options->log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
   verb->callback([options, &action] { action = [options] { return run_stream(*options); }; });

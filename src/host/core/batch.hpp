@@ -62,9 +62,9 @@ struct Message {
 struct Record {
   static constexpr std::uint32_t kOnly = 0xffffffff;         // the message is this record
   static constexpr std::uint32_t kBrokenArray = 0xfffffffe;  // the message is an array that does not hold together
-  std::uint32_t begin = 0;  // first byte in the arena
+  std::uint32_t begin = 0;                                   // first byte in the arena
   std::uint32_t size = 0;
-  std::uint32_t message = 0;  // index into Batch::messages
+  std::uint32_t message = 0;      // index into Batch::messages
   std::uint32_t element = kOnly;  // index within the message, or one of the above
 };
 
@@ -73,10 +73,10 @@ struct PartitionSpan {
   PartitionIndex partition{0};
   Offset first{0};
   Offset next{0};
-  EventTimeMs event_time_max = kNoTime;  // highest event time counted from it in this batch
+  EventTimeMs event_time_max = kNoTime;    // highest event time counted from it in this batch
   EventTimeMs first_event_time = kNoTime;  // of the first event counted from it in this batch
-  bool at_end = false;                   // the broker reported the partition's end behind these records
-  bool discovered = false;               // found while running, to be read from its beginning
+  bool at_end = false;                     // the broker reported the partition's end behind these records
+  bool discovered = false;                 // found while running, to be read from its beginning
 };
 
 // A key (item text, or combination key) that the dictionary did not know when its event was decoded. The engine thread
@@ -113,7 +113,8 @@ class Batch {
   Batch& operator=(const Batch&) = delete;
 
   // --- Columns of events_max() values, of which [0, event_count) are filled. An engine reads these four, the slot
-  // table and nothing else. Pinned where the engine is CUDA: columns_data() is one page-aligned block of 16 bytes an event.
+  // table and nothing else. Pinned where the engine is CUDA: columns_data() is one page-aligned block of 16 bytes an
+  // event.
   ItemId* item() { return reinterpret_cast<ItemId*>(columns_.data()); }
   CombinationId* combination() { return reinterpret_cast<CombinationId*>(columns_.data() + column_bytes()); }
   std::uint32_t* slot() { return reinterpret_cast<std::uint32_t*>(columns_.data() + 2 * column_bytes()); }
@@ -191,8 +192,8 @@ class Batch {
   std::vector<Record> records;
   std::vector<PendingKey> pending_items;
   std::vector<PendingKey> pending_combinations;
-  std::vector<Letter> letters;       // records for the dead-letter and late topics; filled only if keep_letters
-  std::string envelopes;             // keys and headers of messages, in the source adapter's own encoding
+  std::vector<Letter> letters;  // records for the dead-letter and late topics; filled only if keep_letters
+  std::string envelopes;        // keys and headers of messages, in the source adapter's own encoding
   bool keep_letters = false;
 
   // Bytes that a decoder had to make (unescaped text, combination keys); stable until clear().
@@ -208,10 +209,10 @@ class Batch {
   // --- Provenance.
   std::vector<PartitionSpan> spans;
   Generation generation{0};
-  std::uint64_t sequence = 0;   // for a source whose batches must be taken in order (one file, many threads)
-  bool continued = false;       // the last message goes on in the next batch: no cut here
-  std::uint64_t era = 0;        // of the dictionaries when filling began; stamped by the pool
-  VerdictCounts verdicts;       // of every record decoded into this batch (late and counted: after judging)
+  std::uint64_t sequence = 0;      // for a source whose batches must be taken in order (one file, many threads)
+  bool continued = false;          // the last message goes on in the next batch: no cut here
+  std::uint64_t era = 0;           // of the dictionaries when filling began; stamped by the pool
+  VerdictCounts verdicts;          // of every record decoded into this batch (late and counted: after judging)
   std::int64_t first_read_ns = 0;  // monotonic time at which its first message came; for latency histograms
 
   // Empties everything and keeps the capacities, but for an arena that one huge message had grown.

@@ -13,5 +13,6 @@ namespace marquee {
 
 }  // namespace marquee
 
-#define MARQUEE_CHECK(condition) \
-  (__builtin_expect(static_cast<bool>(condition), 1) ? void(0) : ::marquee::check_failed(#condition, __FILE__, __LINE__))
+#define MARQUEE_CHECK(condition)                               \
+  (__builtin_expect(static_cast<bool>(condition), 1) ? void(0) \
+                                                     : ::marquee::check_failed(#condition, __FILE__, __LINE__))

@@ -14,7 +14,9 @@ constexpr std::size_t kFirstCapacity = 1024;
 constexpr std::size_t kChunkBytes = 64u << 10;
 constexpr std::size_t kTextUnit = 16;
 
-std::size_t text_class(std::size_t size) { return (std::max<std::size_t>(size, 1) + kTextUnit - 1) / kTextUnit; }
+std::size_t text_class(std::size_t size) {
+  return (std::max<std::size_t>(size, 1) + kTextUnit - 1) / kTextUnit;
+}
 
 }  // namespace
 
@@ -35,7 +37,9 @@ Dictionary::Dictionary(std::uint32_t budget, std::uint64_t seed)
   texts_.push_back({"", 0, false});  // id 0
 }
 
-Dictionary::~Dictionary() { delete table_.load(std::memory_order_relaxed); }
+Dictionary::~Dictionary() {
+  delete table_.load(std::memory_order_relaxed);
+}
 
 std::uint32_t Dictionary::find_or_give(std::string_view text, std::uint64_t hash) {
   Table* table = table_.load(std::memory_order_relaxed);

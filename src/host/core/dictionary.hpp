@@ -2,9 +2,10 @@
 //
 // Open addressing over 32-byte slots: text up to 20 bytes stands in the slot itself, so a hit costs one cache line.
 // A slot's text never changes once its id is published (release), and a removed slot becomes a tombstone that this
-// table never reuses; the table is rebuilt without them, and grown, under a new pointer (read-copy-update). Text, ids and old
-// tables are reclaimed by era: the owner raises the era when it takes something out, every batch carries the era
-// in which its filling began, and what was taken out in era e may be reused once no batch begun at or before e is left.
+// table never reuses; the table is rebuilt without them, and grown, under a new pointer (read-copy-update). Text, ids
+// and old tables are reclaimed by era: the owner raises the era when it takes something out, every batch carries the
+// era in which its filling began, and what was taken out in era e may be reused once no batch begun at or before e is
+// left.
 //
 // Threads: View is for any thread, valid while the batch it was taken for is being filled. All else is the owner's.
 // Cost: find ~25 ns in cache, one miss outside it; prefetch() hides that. Memory: 32 bytes a slot at load <= 1/2, plus
@@ -30,8 +31,16 @@ inline std::uint64_t hash_bytes(std::string_view s, std::uint64_t seed) {
     const Wide r = static_cast<Wide>(a) * b;
     return static_cast<std::uint64_t>(r) ^ static_cast<std::uint64_t>(r >> 64);
   };
-  const auto load8 = [](const char* p) { std::uint64_t v; std::memcpy(&v, p, 8); return v; };
-  const auto load4 = [](const char* p) { std::uint32_t v; std::memcpy(&v, p, 4); return std::uint64_t{v}; };
+  const auto load8 = [](const char* p) {
+    std::uint64_t v;
+    std::memcpy(&v, p, 8);
+    return v;
+  };
+  const auto load4 = [](const char* p) {
+    std::uint32_t v;
+    std::memcpy(&v, p, 4);
+    return std::uint64_t{v};
+  };
   constexpr std::uint64_t k0 = 0xa0761d6478bd642fULL, k1 = 0xe7037ed1a0b428dbULL;
   const char* p = s.data();
   std::size_t n = s.size();
@@ -67,12 +76,12 @@ class Dictionary {
   Dictionary& operator=(const Dictionary&) = delete;
 
  private:
-  struct alignas(32) Slot {  // two to a cache line, none across two
+  struct alignas(32) Slot {            // two to a cache line, none across two
     std::atomic<std::uint32_t> id{0};  // 0: empty; kTombstone: removed; else published
     std::uint32_t tag = 0;             // upper half of the hash
     std::uint16_t size = 0;
     std::uint16_t unused_ = 0;
-    char text[20] = {};                // the text, or, above 20 bytes, a pointer to it
+    char text[20] = {};  // the text, or, above 20 bytes, a pointer to it
   };
   static_assert(sizeof(Slot) == 32);
   static constexpr std::uint32_t kTombstone = 0xffffffff;
@@ -191,8 +200,8 @@ class Dictionary {
   std::atomic<Table*> table_;
   std::size_t used_slots_ = 0;  // published or tombstone
   std::uint32_t live_count_ = 0;
-  std::vector<Text> texts_;            // by id
-  std::vector<std::uint32_t> free_;    // ids to reuse
+  std::vector<Text> texts_;          // by id
+  std::vector<std::uint32_t> free_;  // ids to reuse
   std::vector<Retired> retired_;
   std::vector<OldTable> old_tables_;
   // Text storage: size classes of 16 bytes, each with a free list; chunks are never moved.

@@ -5,8 +5,8 @@
 // enters it, but for settling ties, through Texts.
 //
 // Item 0 and group 0 mean refused. Events of a refused item stand in the entry (group, 0): they count in their
-// group's events, make its results inexact, and are never ranked. Events of a refused group stand in the entry (0, 0) of
-// their pane: they make every result of a window over that pane inexact, and are in no group's events. Where the
+// group's events, make its results inexact, and are never ranked. Events of a refused group stand in the entry (0, 0)
+// of their pane: they make every result of a window over that pane inexact, and are in no group's events. Where the
 // entries budget leaves no room for a new (group, item), the engine adds to (group, 0) instead.
 #pragma once
 
@@ -56,9 +56,9 @@ struct RankQuery {
 
 struct RankedGroup {
   GroupId group{0};
-  std::uint64_t events = 0;      // sum of views over all its entries, refused ones included
-  bool refused = false;          // has an entry (group, 0)
-  std::uint32_t first_row = 0;   // its rows are rows[first_row, first_row + row_count), best first
+  std::uint64_t events = 0;     // sum of views over all its entries, refused ones included
+  bool refused = false;         // has an entry (group, 0)
+  std::uint32_t first_row = 0;  // its rows are rows[first_row, first_row + row_count), best first
   std::uint32_t row_count = 0;
 };
 
@@ -98,7 +98,7 @@ struct LiveIds {
 };
 
 struct EngineStats {
-  std::uint64_t entries = 0;        // over all open panes
+  std::uint64_t entries = 0;  // over all open panes
   std::uint32_t open_panes = 0;
   std::size_t memory_bytes = 0;
 };
@@ -107,14 +107,15 @@ class Engine {
  public:
   virtual ~Engine() = default;
 
-  // Says which group each leaderboard gives a combination: groups[leaderboard]. Before the first batch that holds it; again
-  // when the id is reused.
+  // Says which group each leaderboard gives a combination: groups[leaderboard]. Before the first batch that holds it;
+  // again when the id is reused.
   virtual void map_combination(CombinationId combination, std::span<const GroupId> groups) = 0;
 
-  // Takes the events of a batch whose ids are all given and whose slots are resolved (kNoPane: not for this leaderboard).
-  // The batch goes home when it has been consumed, now or later. Errors: a lost device.
+  // Takes the events of a batch whose ids are all given and whose slots are resolved (kNoPane: not for this
+  // leaderboard). The batch goes home when it has been consumed, now or later. Errors: a lost device.
   virtual Status submit(BatchPtr batch) = 0;
-  // Events of the current epoch so far, times leaderboards they count in at most; the pipeline ends an epoch early by it.
+  // Events of the current epoch so far, times leaderboards they count in at most; the pipeline ends an epoch early by
+  // it.
   virtual std::uint64_t epoch_rows() const = 0;
 
   // Folds the epoch's delta into the state and returns it, compacted. Everything submitted before is in it.
@@ -143,8 +144,8 @@ class Engine {
 };
 
 struct EngineConfig {
-  const JobSpec* job = nullptr;   // outlives the engine
-  const Texts* texts = nullptr;   // outlives the engine
+  const JobSpec* job = nullptr;  // outlives the engine
+  const Texts* texts = nullptr;  // outlives the engine
   std::uint32_t batch_events_max = 0;
 };
 

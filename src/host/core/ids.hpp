@@ -8,14 +8,14 @@
 
 namespace marquee {
 
-enum class ItemId : std::uint32_t {};         // 0: refused (no room in the budget)
-enum class CombinationId : std::uint32_t {};  // one tuple of all dimension values; 0: refused
-enum class GroupId : std::uint32_t {};        // per leaderboard; 0: refused
+enum class ItemId : std::uint32_t {};            // 0: refused (no room in the budget)
+enum class CombinationId : std::uint32_t {};     // one tuple of all dimension values; 0: refused
+enum class GroupId : std::uint32_t {};           // per leaderboard; 0: refused
 enum class LeaderboardIndex : std::uint32_t {};  // position in JobSpec::leaderboards
 enum class PartitionIndex : std::uint32_t {};    // position in the source's list of partitions; never reused
-enum class PaneIndex : std::int64_t {};          // pane p of a leaderboard covers [p*pane_ms + offset, (p+1)*pane_ms + offset)
-enum class Offset : std::int64_t {};             // of a message in its partition
-enum class Generation : std::uint32_t {};        // raised by every recovery
+enum class PaneIndex : std::int64_t {};  // pane p of a leaderboard covers [p*pane_ms + offset, (p+1)*pane_ms + offset)
+enum class Offset : std::int64_t {};     // of a message in its partition
+enum class Generation : std::uint32_t {};  // raised by every recovery
 
 template <class E>
   requires std::is_enum_v<E>

@@ -18,13 +18,27 @@ void append_json_string(std::string& out, std::string_view text) {
     plain = i + 1;
     out.push_back('\\');
     switch (c) {
-      case '"': out.push_back('"'); break;
-      case '\\': out.push_back('\\'); break;
-      case '\b': out.push_back('b'); break;
-      case '\f': out.push_back('f'); break;
-      case '\n': out.push_back('n'); break;
-      case '\r': out.push_back('r'); break;
-      case '\t': out.push_back('t'); break;
+      case '"':
+        out.push_back('"');
+        break;
+      case '\\':
+        out.push_back('\\');
+        break;
+      case '\b':
+        out.push_back('b');
+        break;
+      case '\f':
+        out.push_back('f');
+        break;
+      case '\n':
+        out.push_back('n');
+        break;
+      case '\r':
+        out.push_back('r');
+        break;
+      case '\t':
+        out.push_back('t');
+        break;
       default:
         out.append("u00");
         out.push_back(kHex[c >> 4]);
@@ -41,8 +55,12 @@ static void append_integer(std::string& out, Integer value) {
   const auto end = std::to_chars(digits, digits + sizeof(digits), value);
   out.append(digits, end.ptr);
 }
-void append_number(std::string& out, std::int64_t value) { append_integer(out, value); }
-void append_number(std::string& out, std::uint64_t value) { append_integer(out, value); }
+void append_number(std::string& out, std::int64_t value) {
+  append_integer(out, value);
+}
+void append_number(std::string& out, std::uint64_t value) {
+  append_integer(out, value);
+}
 
 void append_result_json(std::string& out, const JobSpec& job, const ResultRecord& result) {
   const LeaderboardSpec& board = job.leaderboards[raw(result.leaderboard)];
@@ -114,7 +132,8 @@ std::string_view key_part(std::string_view key, std::size_t index) {
   std::size_t at = 0;
   while (true) {
     MARQUEE_CHECK(at + 2 <= key.size());
-    const std::size_t size = static_cast<unsigned char>(key[at]) | std::size_t{static_cast<unsigned char>(key[at + 1])} << 8;
+    const std::size_t size = static_cast<unsigned char>(key[at]) | std::size_t{static_cast<unsigned char>(key[at + 1])}
+                                                                       << 8;
     if (index-- == 0) return key.substr(at + 2, size);
     at += 2 + size;
   }

@@ -34,7 +34,9 @@ struct ResultRecord {
 constexpr std::uint64_t revision_of(std::uint64_t events, bool exact, bool final) {
   return 4 * events + (exact ? 0u : 2u) + (final ? 1u : 0u);
 }
-inline std::uint64_t revision_of(const ResultRecord& r) { return revision_of(r.events, r.exact, r.final); }
+inline std::uint64_t revision_of(const ResultRecord& r) {
+  return revision_of(r.events, r.exact, r.final);
+}
 
 // Appends a JSON string literal of valid UTF-8.
 void append_json_string(std::string& out, std::string_view text);

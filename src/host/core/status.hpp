@@ -1,4 +1,5 @@
-// Status and Result: how a failing world (broker, disk, GPU, configuration) is told. Bad data is a Verdict, a bug a CHECK.
+// Status and Result: how a failing world (broker, disk, GPU, configuration) is told. Bad data is a Verdict, a bug a
+// CHECK.
 #pragma once
 
 #include <optional>
@@ -31,12 +32,18 @@ class [[nodiscard]] Status {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}                                       // NOLINT: converts on purpose
+  Result(T value) : value_(std::move(value)) {}                                         // NOLINT: converts on purpose
   Result(Status status) : status_(std::move(status)) { MARQUEE_CHECK(!status_.ok()); }  // NOLINT: converts on purpose
   bool ok() const { return value_.has_value(); }
   const Status& status() const { return status_; }
-  T& value() { MARQUEE_CHECK(value_.has_value()); return *value_; }
-  const T& value() const { MARQUEE_CHECK(value_.has_value()); return *value_; }
+  T& value() {
+    MARQUEE_CHECK(value_.has_value());
+    return *value_;
+  }
+  const T& value() const {
+    MARQUEE_CHECK(value_.has_value());
+    return *value_;
+  }
 
  private:
   std::optional<T> value_;

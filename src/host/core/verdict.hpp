@@ -35,13 +35,17 @@ inline constexpr Verdict kFirstInvalid = Verdict::kEmpty;
 
 // Names as they stand in metrics, summaries and dead letters.
 inline constexpr std::array<std::string_view, kVerdictCount> kVerdictNames = {
-    "counted",      "filtered",      "late",       "empty",       "not_object",  "malformed",
-    "item_missing", "item_type",     "item_empty", "item_too_long", "time_missing", "time_type",
-    "time_range",   "time_future",   "watch_type", "watch_range", "dimension_missing", "dimension_type",
+    "counted",           "filtered",    "late",       "empty",         "not_object",        "malformed",
+    "item_missing",      "item_type",   "item_empty", "item_too_long", "time_missing",      "time_type",
+    "time_range",        "time_future", "watch_type", "watch_range",   "dimension_missing", "dimension_type",
     "dimension_too_long"};
 
-constexpr bool is_invalid(Verdict v) { return v >= kFirstInvalid; }
-constexpr std::string_view name_of(Verdict v) { return kVerdictNames[static_cast<std::size_t>(v)]; }
+constexpr bool is_invalid(Verdict v) {
+  return v >= kFirstInvalid;
+}
+constexpr std::string_view name_of(Verdict v) {
+  return kVerdictNames[static_cast<std::size_t>(v)];
+}
 
 // How many records got each verdict. read = counted + filtered + late + invalid.
 struct VerdictCounts {

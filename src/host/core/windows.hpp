@@ -13,7 +13,9 @@ constexpr std::int64_t floor_div(std::int64_t a, std::int64_t b) {
   const std::int64_t q = a / b;
   return q * b > a ? q - 1 : q;
 }
-constexpr std::int64_t floor_mod(std::int64_t a, std::int64_t b) { return a - floor_div(a, b) * b; }
+constexpr std::int64_t floor_mod(std::int64_t a, std::int64_t b) {
+  return a - floor_div(a, b) * b;
+}
 
 enum class WindowKind : std::uint8_t { kTumbling, kHopping, kCumulative };
 
@@ -26,7 +28,8 @@ struct PaneRun {
   PaneIndex last;
 };
 
-// tumbling(size): every == size. hopping(size, every): every <= size. cumulative(size, step): every == step, step | size.
+// tumbling(size): every == size. hopping(size, every): every <= size. cumulative(size, step): every == step, step |
+// size.
 struct WindowSpec {
   WindowKind kind = WindowKind::kTumbling;
   std::int64_t size_ms = 60'000;
@@ -40,7 +43,8 @@ struct WindowSpec {
   constexpr EventTimeMs pane_start(PaneIndex pane) const { return raw(pane) * pane_ms() + offset_ms; }
   constexpr EventTimeMs pane_end(PaneIndex pane) const { return pane_start(pane) + pane_ms(); }
 
-  // Window w: for tumbling and hopping [w*every, w*every + size); for cumulative the one that ends at (w+1)*step. Plus the offset.
+  // Window w: for tumbling and hopping [w*every, w*every + size); for cumulative the one that ends at (w+1)*step. Plus
+  // the offset.
   constexpr EventTimeMs window_start(WindowIndex w) const {
     if (kind == WindowKind::kCumulative) return floor_div(raw(w) * every_ms, size_ms) * size_ms + offset_ms;
     return raw(w) * every_ms + offset_ms;
@@ -72,7 +76,11 @@ struct WindowSpec {
   }
 };
 
-constexpr WindowIndex next(WindowIndex w) { return WindowIndex{raw(w) + 1}; }
-constexpr WindowIndex before(WindowIndex w) { return WindowIndex{raw(w) - 1}; }
+constexpr WindowIndex next(WindowIndex w) {
+  return WindowIndex{raw(w) + 1};
+}
+constexpr WindowIndex before(WindowIndex w) {
+  return WindowIndex{raw(w) - 1};
+}
 
 }  // namespace marquee

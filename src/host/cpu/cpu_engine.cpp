@@ -22,23 +22,29 @@ namespace marquee {
 namespace {
 
 constexpr std::size_t kDeltaSlotsMin = 1024;
-constexpr std::size_t kDeltaRoomyClasses = 3;       // a spare delta may be eight times larger than it needs to be
-constexpr std::uint64_t kSpareEpochsMax = 16;       // a spare delta that was not needed for as long is freed
-constexpr std::size_t kSpareBytesMax = 16u << 20;   // of spare rows
+constexpr std::size_t kDeltaRoomyClasses = 3;      // a spare delta may be eight times larger than it needs to be
+constexpr std::uint64_t kSpareEpochsMax = 16;      // a spare delta that was not needed for as long is freed
+constexpr std::size_t kSpareBytesMax = 16u << 20;  // of spare rows
 constexpr std::size_t kSizeClasses = 64;
 
 // Memory is kept for reuse by the binary logarithm of its size.
-std::size_t size_class(std::size_t size) { return size == 0 ? 0 : static_cast<std::size_t>(std::bit_width(size)) - 1; }
+std::size_t size_class(std::size_t size) {
+  return size == 0 ? 0 : static_cast<std::size_t>(std::bit_width(size)) - 1;
+}
 
-bool operator==(const PaneRun& a, const PaneRun& b) { return a.first == b.first && a.last == b.last; }
-bool contains(const PaneRun& run, PaneIndex pane) { return run.first <= pane && pane <= run.last; }
+bool operator==(const PaneRun& a, const PaneRun& b) {
+  return a.first == b.first && a.last == b.last;
+}
+bool contains(const PaneRun& run, PaneIndex pane) {
+  return run.first <= pane && pane <= run.last;
+}
 
 // One open pane of one leaderboard.
 struct Pane {
-  EntryTable entries;                                        // without (0, 0)
-  PartialRow none{kRefusedGroup, kRefusedItem};              // the entry (0, 0)
-  std::uint64_t budgeted = 0;                                // entries with group and item
-  std::unique_ptr<DeltaTable> delta;                         // null until an event of this epoch comes
+  EntryTable entries;                            // without (0, 0)
+  PartialRow none{kRefusedGroup, kRefusedItem};  // the entry (0, 0)
+  std::uint64_t budgeted = 0;                    // entries with group and item
+  std::unique_ptr<DeltaTable> delta;             // null until an event of this epoch comes
   std::size_t last_delta_size = 0;
 };
 
@@ -52,13 +58,13 @@ struct RunningSum {
 struct Board {
   Measure measure = Measure::kViews;
   std::uint32_t top = 0;
-  std::vector<GroupKey> groups;                  // by combination
-  std::uint32_t group_bound = 1;                 // group ids are below
-  std::map<PaneIndex, Pane> panes;               // the open ones
+  std::vector<GroupKey> groups;     // by combination
+  std::uint32_t group_bound = 1;    // group ids are below
+  std::map<PaneIndex, Pane> panes;  // the open ones
   RunningSum sum;
-  bool hot_seen = false;                         // somebody keeps a hot window: the sum is its
-  std::optional<PaneRun> floor_panes;            // the window that floors belong to
-  std::vector<std::uint64_t> floors;             // by group id; 0: none
+  bool hot_seen = false;               // somebody keeps a hot window: the sum is its
+  std::optional<PaneRun> floor_panes;  // the window that floors belong to
+  std::vector<std::uint64_t> floors;   // by group id; 0: none
 };
 
 class CpuEngine final : public Engine {
@@ -238,7 +244,8 @@ std::vector<PartialRow> CpuEngine::take_rows(std::size_t size) {
 }
 
 Result<const Partials*> CpuEngine::end_epoch() {
-  for (PanePartials& pane : partials_.panes) spare_rows_[size_class(pane.rows.capacity())].push_back(std::move(pane.rows));
+  for (PanePartials& pane : partials_.panes)
+    spare_rows_[size_class(pane.rows.capacity())].push_back(std::move(pane.rows));
   partials_.panes.clear();
   partials_.refused_events = 0;
   ++epoch_;
@@ -372,7 +379,8 @@ Status CpuEngine::rank(const RankQuery& query, Ranking& out) {
   const std::span<const PartialRow> rows = rows_of(board, query);
   top_k_.run(rows, board.measure, board.top, board.group_bound,
              query.hot ? std::span<const std::uint64_t>(board.floors) : std::span<const std::uint64_t>(), out);
-  for (auto i = board.panes.lower_bound(query.panes.first); i != board.panes.end() && i->first <= query.panes.last; ++i) {
+  for (auto i = board.panes.lower_bound(query.panes.first); i != board.panes.end() && i->first <= query.panes.last;
+       ++i) {
     if (i->second.none.views > 0) out.group_refused = true;
   }
   if (board.sum.valid && top_k_.rows_without_views() * 2 > rows.size()) board.sum.valid = false;
@@ -438,8 +446,8 @@ EngineStats CpuEngine::stats() const {
   EngineStats stats;
   stats.entries = entries_;
   const auto bytes_of = [](const auto& v) { return v.capacity() * sizeof(v[0]); };
-  stats.memory_bytes = top_k_.memory_bytes() + merged_.memory_bytes() + marks_.memory_bytes() + bytes_of(missing_) +
-                       bytes_of(restored_);
+  stats.memory_bytes =
+      top_k_.memory_bytes() + merged_.memory_bytes() + marks_.memory_bytes() + bytes_of(missing_) + bytes_of(restored_);
   for (const Board& board : boards_) {
     stats.open_panes += static_cast<std::uint32_t>(board.panes.size());
     stats.memory_bytes += board.sum.entries.memory_bytes() + bytes_of(board.floors) + bytes_of(board.groups);
@@ -460,6 +468,8 @@ EngineStats CpuEngine::stats() const {
 
 }  // namespace
 
-std::unique_ptr<Engine> make_cpu_engine(const EngineConfig& config) { return std::make_unique<CpuEngine>(config); }
+std::unique_ptr<Engine> make_cpu_engine(const EngineConfig& config) {
+  return std::make_unique<CpuEngine>(config);
+}
 
 }  // namespace marquee

@@ -49,7 +49,8 @@ inline void DeltaTable::add(const Event& event, std::uint32_t watch_ms) {
   }
   const std::uint64_t packed = slots[i].packed + PackedSums::of_event(watch_ms);
   slots[i].packed = packed;
-  if ((packed & PackedSums::kSpillBit) != 0) [[unlikely]] spill(slots[i]);
+  if ((packed & PackedSums::kSpillBit) != 0) [[unlikely]]
+    spill(slots[i]);
 }
 
 void DeltaTable::add_all(const Columns& events, const std::vector<GroupKey>& groups) {
@@ -125,8 +126,8 @@ void DeltaTable::grow() {
 }
 
 void DeltaTable::spill(Slot& slot) {
-  wide_.add_one({group_of(slot.key), item_of(slot.key), PackedSums::views(slot.packed),
-                 PackedSums::watch_ms(slot.packed)});
+  wide_.add_one(
+      {group_of(slot.key), item_of(slot.key), PackedSums::views(slot.packed), PackedSums::watch_ms(slot.packed)});
   slot.packed = PackedSums::kSpilled;
 }
 

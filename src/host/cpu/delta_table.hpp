@@ -2,7 +2,8 @@
 //
 // 16 bytes an entry, four to a cache line: the key, and both measures packed in one word, so that an event costs one
 // line and one addition. A key whose packed views reach kSpillViews moves them to a wide side table and starts again:
-// once in 8192 events of a key. Open addressing, linear probing, load <= 1/2, insert only; grows when an insert needs it.
+// once in 8192 events of a key. Open addressing, linear probing, load <= 1/2, insert only; grows when an insert needs
+// it.
 //
 // One owner thread. Memory: 32 to 64 bytes a key.
 #pragma once
@@ -32,7 +33,8 @@ struct PackedSums {
   static constexpr std::uint64_t watch_ms(std::uint64_t packed) { return packed & kWatchMask; }
 
   // Before an addition there are at most kSpillViews - 1 views, after it at most kSpillViews, and then it spills.
-  static_assert(kSpillViews * 0xffffffffULL <= kWatchMask, "kSpillViews events of any 32-bit watch time fit below views");
+  static_assert(kSpillViews * 0xffffffffULL <= kWatchMask,
+                "kSpillViews events of any 32-bit watch time fit below views");
   static_assert(kSpillViews < kSpilled >> kViewsShift, "views never reach the flag");
   static_assert(kWatchMsMax <= 0xffffffffLL);
 };
@@ -57,7 +59,8 @@ class DeltaTable {
   static void add_by_slot(const Columns& events, const std::vector<GroupKey>& groups,
                           const std::vector<DeltaTable*>& by_slot);
 
-  // Appends the rows with an item to `rows`, adds those without to `marks`, the entry (0, 0) to `none`; then all is zero.
+  // Appends the rows with an item to `rows`, adds those without to `marks`, the entry (0, 0) to `none`; then all is
+  // zero.
   void drain(std::vector<PartialRow>& rows, EntryTable& marks, PartialRow& none);
   // Forgets everything, keeps the memory.
   void clear();

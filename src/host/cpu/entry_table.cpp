@@ -14,12 +14,18 @@ namespace {
 constexpr std::size_t kFirstRows = 64;
 constexpr std::size_t kFirstSlots = 128;
 constexpr std::size_t kRoomyIndex = 8;  // a rebuilt index may be that much larger than needed, to be grown into
-constexpr std::size_t kBlock = 32;  // rows whose memory is fetched together
+constexpr std::size_t kBlock = 32;      // rows whose memory is fetched together
 constexpr std::uint64_t kTag = 0xffffffff00000000ULL;
 
-std::uint64_t key_of(const PartialRow& row) { return entry_key(row.group, row.item); }
-std::uint32_t row_of(std::uint64_t slot) { return static_cast<std::uint32_t>(slot) - 1; }
-bool fits(std::size_t rows, std::size_t slots) { return rows * 8 <= slots * 5; }
+std::uint64_t key_of(const PartialRow& row) {
+  return entry_key(row.group, row.item);
+}
+std::uint32_t row_of(std::uint64_t slot) {
+  return static_cast<std::uint32_t>(slot) - 1;
+}
+bool fits(std::size_t rows, std::size_t slots) {
+  return rows * 8 <= slots * 5;
+}
 
 }  // namespace
 
@@ -137,7 +143,9 @@ void EntryTable::add_present(std::span<const PartialRow> rows, std::vector<std::
   update_present<false>(rows, &missing);
 }
 
-void EntryTable::subtract(std::span<const PartialRow> rows) { update_present<true>(rows, nullptr); }
+void EntryTable::subtract(std::span<const PartialRow> rows) {
+  update_present<true>(rows, nullptr);
+}
 
 // The index grows first, to what all of them need: rows that come in the order of their hashes would otherwise crowd
 // the front of an index that is still small.

@@ -62,7 +62,7 @@ class EntryTable {
   ZeroedArray<PartialRow> rows_;
   std::size_t size_ = 0;
   std::size_t rows_touched_ = 0;
-  ZeroedArray<Slot> index_;   // of which [0, mask_ + 1) are in use
+  ZeroedArray<Slot> index_;  // of which [0, mask_ + 1) are in use
   std::size_t mask_ = 0;
   int shift_ = 63;
   bool indexed_ = false;

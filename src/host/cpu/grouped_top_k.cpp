@@ -84,8 +84,7 @@ void GroupedTopK::compact() {
       std::nth_element(first, first + top_ - 1, last,
                        [](const Candidate& a, const Candidate& b) { return a.measure > b.measure; });
       group.threshold = first[top_ - 1].measure;
-      last = std::partition(first + top_, last,
-                            [&group](const Candidate& c) { return c.measure == group.threshold; });
+      last = std::partition(first + top_, last, [&group](const Candidate& c) { return c.measure == group.threshold; });
       group.candidates = static_cast<std::uint32_t>(last - first);
     }
     candidates_.insert(candidates_.end(), first, last);
@@ -138,7 +137,8 @@ void GroupedTopK::sort_equals(Candidate* first, Candidate* last) {
   tied_texts_.clear();
   for (const Candidate& c : tied_) tied_texts_.push_back(text_of(c));
   ties_.resize(tied_.size());
-  for (std::size_t i = 0; i < ties_.size(); ++i) ties_[i] = {prefix_at(tied_texts_[i], 0), 0, static_cast<std::uint32_t>(i)};
+  for (std::size_t i = 0; i < ties_.size(); ++i)
+    ties_[i] = {prefix_at(tied_texts_[i], 0), 0, static_cast<std::uint32_t>(i)};
   std::sort(ties_.begin(), ties_.end(), [this](const Tie& a, const Tie& b) {
     return a.prefix != b.prefix ? a.prefix < b.prefix : tied_texts_[a.index] < tied_texts_[b.index];
   });

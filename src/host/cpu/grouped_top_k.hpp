@@ -63,9 +63,9 @@ class GroupedTopK {
   std::span<const PartialRow> rows_;
   std::uint32_t top_ = 0;
   std::size_t rows_without_views_ = 0;
-  std::size_t candidates_max_ = 0;      // compact when the list is as long
-  std::vector<Group> groups_;           // by group id; all as new between runs
-  std::vector<std::uint32_t> met_;      // group ids, in the order they were met
+  std::size_t candidates_max_ = 0;  // compact when the list is as long
+  std::vector<Group> groups_;       // by group id; all as new between runs
+  std::vector<std::uint32_t> met_;  // group ids, in the order they were met
   std::vector<Candidate> candidates_;
   std::vector<Candidate> sorted_;
   std::vector<Candidate> tied_;

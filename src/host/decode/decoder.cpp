@@ -123,7 +123,11 @@ class Decoder::Impl {
 
   struct Columns {
     explicit Columns(Batch& b)
-        : item(b.item()), combination(b.combination()), watch_ms(b.watch_ms()), time_ms(b.time_ms()), record(b.record()) {}
+        : item(b.item()),
+          combination(b.combination()),
+          watch_ms(b.watch_ms()),
+          time_ms(b.time_ms()),
+          record(b.record()) {}
     ItemId* item;
     CombinationId* combination;
     std::uint32_t* watch_ms;
@@ -182,6 +186,8 @@ Decoder::Decoder(const JobSpec& job, const Dictionary& items, const Dictionary& 
     : impl_(std::make_unique<Impl>(job, items, combinations, choice)) {}
 Decoder::~Decoder() = default;
 
-std::size_t Decoder::decode(Batch& batch, std::size_t first_record) { return impl_->decode(batch, first_record); }
+std::size_t Decoder::decode(Batch& batch, std::size_t first_record) {
+  return impl_->decode(batch, first_record);
+}
 
 }  // namespace marquee

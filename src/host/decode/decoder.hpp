@@ -20,9 +20,9 @@ struct ReaderChoice {
 
 enum class Framing : std::uint8_t { kLines, kMessages };  // a file's lines, or Kafka messages
 
-// Appends to batch.records the records of batch.messages[first_message …], by `framing` (kLines: a message is one line).
-// A record that is its whole message keeps the white space around it. ~5 ns a message of one object, on top of one pass
-// of memchr for line feeds. Allocates only what batch.records grows by, and below 1024 levels of nesting.
+// Appends to batch.records the records of batch.messages[first_message …], by `framing` (kLines: a message is one
+// line). A record that is its whole message keeps the white space around it. ~5 ns a message of one object, on top of
+// one pass of memchr for line feeds. Allocates only what batch.records grows by, and below 1024 levels of nesting.
 void split_records(Batch& batch, std::size_t first_message, Framing framing);
 
 // One per ingest thread; not shared. After warm-up allocates nothing.
@@ -34,11 +34,11 @@ class Decoder {
   Decoder(const JobSpec& job, const Dictionary& items, const Dictionary& combinations, decoding::ReaderChoice choice);
   ~Decoder();
 
-  // Decodes batch.records[first_record …] in order and appends an event (item, combination, watch_ms, time_ms, record; slot is left to the
-  // judge) for each that is neither filtered nor invalid; counts those two kinds in batch.verdicts, and notes invalid ones in
-  // batch.letters where batch.keep_letters. Keys the dictionaries do not know are appended to pending_items / pending_combinations and
-  // the column holds 0 until the engine thread fills it. Stops before a record when the columns are full. Returns the
-  // index of the first record not decoded.
+  // Decodes batch.records[first_record …] in order and appends an event (item, combination, watch_ms, time_ms, record;
+  // slot is left to the judge) for each that is neither filtered nor invalid; counts those two kinds in batch.verdicts,
+  // and notes invalid ones in batch.letters where batch.keep_letters. Keys the dictionaries do not know are appended to
+  // pending_items / pending_combinations and the column holds 0 until the engine thread fills it. Stops before a record
+  // when the columns are full. Returns the index of the first record not decoded.
   std::size_t decode(Batch& batch, std::size_t first_record);
 
  private:

@@ -16,8 +16,12 @@
 
 namespace marquee::decoding {
 
-constexpr bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 inline const char* skip_space(const char* p, const char* end) {
   while (p != end && is_space(*p)) ++p;
@@ -33,7 +37,8 @@ inline std::string_view trim_space(std::string_view s) {
 // A number, true, false or null at p. One past its last byte, or nullptr. What follows is the caller's to judge.
 inline const char* read_scalar(const char* p, const char* end, RawValue& out) {
   const auto literal = [&](std::string_view word, ValueKind kind) -> const char* {
-    if (static_cast<std::size_t>(end - p) < word.size() || std::memcmp(p, word.data(), word.size()) != 0) return nullptr;
+    if (static_cast<std::size_t>(end - p) < word.size() || std::memcmp(p, word.data(), word.size()) != 0)
+      return nullptr;
     out = {p, static_cast<std::uint32_t>(word.size()), kind};
     return p + word.size();
   };
@@ -88,9 +93,9 @@ inline int hex4(const char* p, const char* end) {
   return value;
 }
 
-// The first byte from p on that is a quote, a backslash or a control character; or less than 8 bytes before `end`, where
-// it stops looking. Eight at a time: a byte below 0x20 borrows into its own top bit, and so does a byte that is zero once
-// the one looked for is taken out (H. Warren, "Hacker's Delight", 6-1); the lowest hit is exact.
+// The first byte from p on that is a quote, a backslash or a control character; or less than 8 bytes before `end`,
+// where it stops looking. Eight at a time: a byte below 0x20 borrows into its own top bit, and so does a byte that is
+// zero once the one looked for is taken out (H. Warren, "Hacker's Delight", 6-1); the lowest hit is exact.
 inline const char* skip_plain(const char* p, const char* end) {
   if constexpr (std::endian::native != std::endian::little) return p;
   constexpr std::uint64_t kOnes = 0x0101010101010101, kTops = 0x8080808080808080;

@@ -41,8 +41,8 @@ Judge::Judge(const JobSpec& job, FieldTrie& trie)
   if (!job.event.watch.keys.empty()) watch_field_ = trie.add(job.event.watch);
   for (const DimensionSpec& d : job.event.dimensions) {
     MARQUEE_CHECK(!d.default_value || d.default_value->size() <= kIdBytesMax);
-    dimensions_.push_back({trie.add(d.path), d.default_value.has_value(),
-                           d.default_value.value_or("") + std::string(kTextSlack, '\0')});
+    dimensions_.push_back(
+        {trie.add(d.path), d.default_value.has_value(), d.default_value.value_or("") + std::string(kTextSlack, '\0')});
   }
   for (const WhereSpec& w : job.event.where) where_.push_back({trie.add(w.path), &w.values});
 }

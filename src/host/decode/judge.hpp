@@ -17,8 +17,8 @@
 
 namespace marquee::decoding {
 
-// What a record says, as far as it is needed. Texts lie where the raw fields' texts lie (or are the judge's defaults), each
-// with kTextSlack readable bytes behind it.
+// What a record says, as far as it is needed. Texts lie where the raw fields' texts lie (or are the judge's defaults),
+// each with kTextSlack readable bytes behind it.
 struct EventValues {
   std::int64_t time_ms = 0;
   std::uint32_t watch_ms = 0;
@@ -42,9 +42,7 @@ class Judge {
     std::uint32_t field;
     bool has_default;
     std::string padded_default;  // and kTextSlack bytes
-    std::string_view default_value() const {
-      return {padded_default.data(), padded_default.size() - kTextSlack};
-    }
+    std::string_view default_value() const { return {padded_default.data(), padded_default.size() - kTextSlack}; }
   };
   struct Where {
     std::uint32_t field;

@@ -1,8 +1,8 @@
 // Layout: the shape of a record that was read before, so that the next one of the same shape need not be parsed.
 //
-// A layout is a list of slots: the bytes that stand before a value ("gap": punctuation, keys, white space), then the value.
-// A record that has the very same gaps, and well-formed scalars where the layout has scalars, is a well-formed record with
-// the same keys: nothing but scalars differs from one that was checked by the whole grammar.
+// A layout is a list of slots: the bytes that stand before a value ("gap": punctuation, keys, white space), then the
+// value. A record that has the very same gaps, and well-formed scalars where the layout has scalars, is a well-formed
+// record with the same keys: nothing but scalars differs from one that was checked by the whole grammar.
 #pragma once
 
 #include <array>
@@ -38,7 +38,7 @@ struct alignas(32) Slot {
 };
 
 struct Layout {
-  std::vector<Slot> slots;       // the last one is kEnd
+  std::vector<Slot> slots;  // the last one is kEnd
   // What is the same in each record: absent fields, and objects and arrays that are wanted.
   struct Constant {
     std::uint32_t field;

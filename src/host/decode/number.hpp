@@ -14,15 +14,17 @@
 
 namespace marquee::decoding {
 
-// Eight ASCII digits at once (the multiply-and-add of D. Lemire, "Quickly parsing eight digits", 2018). `word` holds the
-// digits' values, first digit in the lowest byte.
+// Eight ASCII digits at once (the multiply-and-add of D. Lemire, "Quickly parsing eight digits", 2018). `word` holds
+// the digits' values, first digit in the lowest byte.
 constexpr std::uint64_t eight_digits(std::uint64_t word) {
   word = (word * 10) + (word >> 8);
   return (((word & 0x000000ff000000ff) * 0x000f424000000064) +
-          (((word >> 16) & 0x000000ff000000ff) * 0x0000271000000001)) >> 32;
+          (((word >> 16) & 0x000000ff000000ff) * 0x0000271000000001)) >>
+         32;
 }
 
-// The value of 1 to 18 digits, behind which kTextSlack bytes can be read (a token in an arena). No loop up to 16 digits.
+// The value of 1 to 18 digits, behind which kTextSlack bytes can be read (a token in an arena). No loop up to 16
+// digits.
 inline std::int64_t parse_digits(std::string_view digits) {
   const char* const p = digits.data();
   const std::size_t n = digits.size();

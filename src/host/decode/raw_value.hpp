@@ -13,7 +13,7 @@ enum class ValueKind : std::uint8_t {
   kNumber,   // text is the token: a number with a fraction or an exponent
   kTrue,     // text is the token
   kFalse,
-  kOther,    // an object or an array
+  kOther,  // an object or an array
 };
 
 // Text lies in the batch's arena, or, where the string had an escape, in the decoder's TextPool for the current run.

@@ -52,6 +52,8 @@ bool RecordReader::read_alone(std::string_view record, RawValue* fields) {
   return simdjson_.read(record, fields);
 }
 
-void RecordReader::clear(RawValue* fields) const { std::fill_n(fields, trie_.field_count(), RawValue{}); }
+void RecordReader::clear(RawValue* fields) const {
+  std::fill_n(fields, trie_.field_count(), RawValue{});
+}
 
 }  // namespace marquee::decoding

@@ -1,5 +1,5 @@
-// scan(): reads a record by a layout, with SIMD. CMake chooses the implementation; the portable one never fits, and then
-// everything is simdjson's.
+// scan(): reads a record by a layout, with SIMD. CMake chooses the implementation; the portable one never fits, and
+// then everything is simdjson's.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ bool can_scan();
 enum class Letters : std::uint8_t { kAscii, kText, kUnfit };
 Letters inspect(std::string_view record);
 
-// Whether the record is of this layout; if so fills `fields`. Notes the values' lengths in the layout. Only for a record that inspect() found fit.
-// kArenaPaddingBytes behind it must be readable. ~30 ns for 195 bytes.
+// Whether the record is of this layout; if so fills `fields`. Notes the values' lengths in the layout. Only for a
+// record that inspect() found fit. kArenaPaddingBytes behind it must be readable. ~30 ns for 195 bytes.
 bool scan(Layout& layout, std::string_view record, RawValue* fields);
 
 }  // namespace marquee::decoding

@@ -11,7 +11,9 @@
 namespace marquee::decoding {
 namespace {
 
-MARQUEE_AVX2 inline __m256i load32(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+MARQUEE_AVX2 inline __m256i load32(const void* p) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+}
 
 // How many digits stand at p; 16 if there are more.
 MARQUEE_AVX2 inline unsigned digits_at(const char* p) {
@@ -23,8 +25,8 @@ MARQUEE_AVX2 inline unsigned digits_at(const char* p) {
 }
 
 // p moved on by `size`, the value's length. Where the next value begins depends on this one's length, so a record would
-// be one long chain of loads, compares and adds. Where lengths are steady the chain is cut: the branch on the guess lets the CPU
-// go on from guess, which it has, before size, which it is still waiting for, is known.
+// be one long chain of loads, compares and adds. Where lengths are steady the chain is cut: the branch on the guess
+// lets the CPU go on from guess, which it has, before size, which it is still waiting for, is known.
 MARQUEE_AVX2 inline const char* advance(const char* p, std::uint32_t size, Slot& slot) {
   if (slot.trust < Slot::kTrusted) {
     slot.trust = slot.guess == size ? static_cast<std::uint8_t>(slot.trust + 1) : std::uint8_t{0};
@@ -43,13 +45,15 @@ MARQUEE_AVX2 inline const char* advance(const char* p, std::uint32_t size, Slot&
 
 }  // namespace
 
-bool can_scan() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi"); }
+bool can_scan() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi");
+}
 
 MARQUEE_AVX2 Letters inspect(std::string_view record) {
   if (record.size() < 32) return Letters::kUnfit;
   const __m256i backslash = _mm256_set1_epi8('\\');
-  __m256i high = _mm256_setzero_si256();    // or of all bytes: the top bit says non-ASCII
-  __m256i lowest = _mm256_set1_epi8(-1);    // least of all bytes: below 0x20 is a control character
+  __m256i high = _mm256_setzero_si256();  // or of all bytes: the top bit says non-ASCII
+  __m256i lowest = _mm256_set1_epi8(-1);  // least of all bytes: below 0x20 is a control character
   __m256i escapes = _mm256_setzero_si256();
   const auto look = [&](const char* p) MARQUEE_AVX2 {
     const __m256i bytes = load32(p);
@@ -79,7 +83,8 @@ MARQUEE_AVX2 bool scan(Layout& layout, std::string_view record, RawValue* fields
     if (slot->kind == Slot::Kind::kString) {
       std::uint32_t before = 0;
       unsigned quotes = 0;
-      while ((quotes = static_cast<unsigned>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(load32(p + before), quote)))) == 0) {
+      while ((quotes = static_cast<unsigned>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(load32(p + before), quote)))) ==
+             0) {
         before += 32;
         if (p + before >= end) return false;
       }

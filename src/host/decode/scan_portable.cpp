@@ -2,8 +2,14 @@
 
 namespace marquee::decoding {
 
-bool can_scan() { return false; }
-Letters inspect(std::string_view /*record*/) { return Letters::kUnfit; }
-bool scan(Layout& /*layout*/, std::string_view /*record*/, RawValue* /*fields*/) { return false; }
+bool can_scan() {
+  return false;
+}
+Letters inspect(std::string_view /*record*/) {
+  return Letters::kUnfit;
+}
+bool scan(Layout& /*layout*/, std::string_view /*record*/, RawValue* /*fields*/) {
+  return false;
+}
 
 }  // namespace marquee::decoding

@@ -1,6 +1,6 @@
 // Scanner: speculates that a record looks like one of the last few that were parsed, and checks that it does, byte for
-// byte. A surprise (an escape, a control character, another key, a value of another kind) is no verdict: the record goes
-// to SimdjsonReader. So speculation can make a record cheaper, never change what it means.
+// byte. A surprise (an escape, a control character, another key, a value of another kind) is no verdict: the record
+// goes to SimdjsonReader. So speculation can make a record cheaper, never change what it means.
 #pragma once
 
 #include <array>
@@ -20,7 +20,8 @@ class Scanner {
   bool able() const { return able_; }
 
   // Reads a record, which begins with '{'; kArenaPaddingBytes behind it must be readable. True: it is well-formed and
-  // `fields` are as SimdjsonReader::read() would fill them. False: nothing is known about it, and `fields` are undefined.
+  // `fields` are as SimdjsonReader::read() would fill them. False: nothing is known about it, and `fields` are
+  // undefined.
   bool read(std::string_view record, RawValue* fields);
 
   // Learns the layout of a record that read() refused and SimdjsonReader found well-formed. Where layouts do not pay,

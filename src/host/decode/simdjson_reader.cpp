@@ -14,7 +14,9 @@ namespace ondemand = simdjson::ondemand;
 
 static_assert(kArenaPaddingBytes >= simdjson::SIMDJSON_PADDING);
 
-bool is_valid_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+bool is_valid_utf8(std::string_view text) {
+  return simdjson::validate_utf8(text.data(), text.size());
+}
 
 class SimdjsonReader::Parser {
  public:
@@ -45,8 +47,7 @@ class SimdjsonReader::Parser {
     reserve(run.size());
     stream_begin_ = run.data();
     stream_.emplace();
-    if (parser_.iterate_many(run.data(), run.size(), parser_.capacity()).get(*stream_) !=
-        simdjson::SUCCESS) {
+    if (parser_.iterate_many(run.data(), run.size(), parser_.capacity()).get(*stream_) != simdjson::SUCCESS) {
       stream_.reset();
       return;
     }
@@ -163,8 +164,12 @@ class SimdjsonReader::Parser {
 SimdjsonReader::SimdjsonReader(const FieldTrie& trie, TextPool& pool) : parser_(std::make_unique<Parser>(trie, pool)) {}
 SimdjsonReader::~SimdjsonReader() = default;
 
-bool SimdjsonReader::read(std::string_view record, RawValue* fields) { return parser_->read(record, fields); }
-void SimdjsonReader::open_stream(std::string_view run) { parser_->open_stream(run); }
+bool SimdjsonReader::read(std::string_view record, RawValue* fields) {
+  return parser_->read(record, fields);
+}
+void SimdjsonReader::open_stream(std::string_view run) {
+  parser_->open_stream(run);
+}
 bool SimdjsonReader::read_from_stream(std::string_view record, const char* next, RawValue* fields) {
   return parser_->read_from_stream(record, next, fields);
 }

@@ -24,16 +24,16 @@ class SimdjsonReader {
   SimdjsonReader(const FieldTrie& trie, TextPool& pool);
   ~SimdjsonReader();
 
-  // Reads one record, which begins with '{', by itself. kArenaPaddingBytes behind it must be readable. False: malformed.
-  // ~150 ns for 195 bytes.
+  // Reads one record, which begins with '{', by itself. kArenaPaddingBytes behind it must be readable. False:
+  // malformed. ~150 ns for 195 bytes.
   bool read(std::string_view record, RawValue* fields);
 
-  // The fast path for a run of records: one stage 1 for all of them (iterate_many, without threads). It has no say of its
-  // own: a document counts only if it begins at its record's first byte and the next one at the next record's.
+  // The fast path for a run of records: one stage 1 for all of them (iterate_many, without threads). It has no say of
+  // its own: a document counts only if it begins at its record's first byte and the next one at the next record's.
   // Views `run` until the next open_stream().
   void open_stream(std::string_view run);
-  // Reads the record that the stream stands at; `next` is where the next record begins. False: the stream is no good any
-  // more (never again true until reopened), and nothing is known about the record. ~105 ns for 195 bytes.
+  // Reads the record that the stream stands at; `next` is where the next record begins. False: the stream is no good
+  // any more (never again true until reopened), and nothing is known about the record. ~105 ns for 195 bytes.
   bool read_from_stream(std::string_view record, const char* next, RawValue* fields);
 
  private:

@@ -67,8 +67,8 @@ class Splitter {
     add(value, Record::kBrokenArray);
   }
 
-  // Adds each element of the array; false where the array does not hold together. Elements are judged later, alone: here
-  // only brackets, strings and the commas between elements matter.
+  // Adds each element of the array; false where the array does not hold together. Elements are judged later, alone:
+  // here only brackets, strings and the commas between elements matter.
   bool split_elements(std::string_view body) {
     const char* p = body.data() + 1;
     const char* const end = body.data() + body.size();

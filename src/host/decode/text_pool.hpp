@@ -1,5 +1,5 @@
-// TextPool: bytes that live for one run of records (unescaped strings, combination keys). Never moves what it handed out;
-// after reset() its memory is one chunk large enough for what the largest run so far took, so it stops allocating.
+// TextPool: bytes that live for one run of records (unescaped strings, combination keys). Never moves what it handed
+// out; after reset() its memory is one chunk large enough for what the largest run so far took, so it stops allocating.
 #pragma once
 
 #include <cstddef>

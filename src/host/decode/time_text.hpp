@@ -89,11 +89,15 @@ inline bool is_time_digits(std::string_view s, bool fraction_allowed) {
 
 constexpr int shift_of(TimeUnit unit) {
   switch (unit) {
-    case TimeUnit::kSeconds: return 3;
-    case TimeUnit::kMicroseconds: return -3;
-    case TimeUnit::kNanoseconds: return -6;
+    case TimeUnit::kSeconds:
+      return 3;
+    case TimeUnit::kMicroseconds:
+      return -3;
+    case TimeUnit::kNanoseconds:
+      return -6;
     case TimeUnit::kMilliseconds:
-    case TimeUnit::kRfc3339: break;
+    case TimeUnit::kRfc3339:
+      break;
   }
   return 0;
 }

@@ -50,7 +50,8 @@ class RawFile {
       if (n == 0) return ByteStream::Read{ByteStream::Got::kEnd, 0};
       if (errno == EAGAIN || errno == EWOULDBLOCK) return ByteStream::Read{ByteStream::Got::kNothing, 0};
       if (errno != EINTR) {
-        return unavailable(path_, std::string("cannot be read on: ") + std::strerror(errno) + "; check the disk it is on");
+        return unavailable(path_,
+                           std::string("cannot be read on: ") + std::strerror(errno) + "; check the disk it is on");
       }
     }
   }
@@ -94,7 +95,8 @@ class Gzip final : public Codec {
       if (inflateReset(&stream_) != Z_OK) return false;
     }
     boundary_ = false;
-    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(span.in));  // zlib's interface is not const; it only reads
+    stream_.next_in =
+        reinterpret_cast<Bytef*>(const_cast<char*>(span.in));  // zlib's interface is not const; it only reads
     stream_.avail_in = static_cast<uInt>(span.in_size);
     stream_.next_out = reinterpret_cast<Bytef*>(span.out);
     stream_.avail_out = static_cast<uInt>(std::min<std::size_t>(span.out_size, 1u << 30));
@@ -232,15 +234,18 @@ class SniffingStream final : public ByteStream {
 
 }  // namespace
 
-std::string display_name(const std::string& path) { return path == "-" ? "standard input" : path; }
+std::string display_name(const std::string& path) {
+  return path == "-" ? "standard input" : path;
+}
 
 Result<std::unique_ptr<ByteStream>> ByteStream::open(const std::string& path, std::atomic<std::uint64_t>& bytes_read) {
   const bool standard_input = path == "-";
   const int fd = standard_input ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
-    return unavailable(path, std::string("cannot be opened: ") + std::strerror(errno) + "; check the path and its permissions");
+    return unavailable(
+        path, std::string("cannot be opened: ") + std::strerror(errno) + "; check the path and its permissions");
   }
-  struct stat about {};
+  struct stat about{};
   const bool known = ::fstat(fd, &about) == 0;
   auto file = std::make_unique<RawFile>(path, fd, !standard_input, !(known && S_ISREG(about.st_mode)), bytes_read);
   if (!known) return unavailable(path, std::string("cannot be read: ") + std::strerror(errno));

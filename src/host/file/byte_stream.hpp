@@ -1,5 +1,5 @@
-// ByteStream: the bytes of one file, plain or unpacked. gzip (many members) and zstd (many frames) are told by their first
-// bytes, never by a name. One thread at a time.
+// ByteStream: the bytes of one file, plain or unpacked. gzip (many members) and zstd (many frames) are told by their
+// first bytes, never by a name. One thread at a time.
 #pragma once
 
 #include <atomic>

@@ -82,7 +82,7 @@ Result<std::vector<PartitionStart>> FileSource::open(std::size_t lanes, const st
   std::size_t standard_inputs = 0;
   bytes_total_ = 0;
   for (const std::string& path : paths_) {
-    struct stat about {};
+    struct stat about{};
     const bool standard_input = path == "-";
     standard_inputs += standard_input ? 1 : 0;
     const int error = standard_input ? ::fstat(STDIN_FILENO, &about) : ::stat(path.c_str(), &about);
@@ -106,7 +106,9 @@ Result<std::vector<PartitionStart>> FileSource::open(std::size_t lanes, const st
   return std::vector<PartitionStart>{partition(PartitionIndex{0})};
 }
 
-SourceLane& FileSource::lane(std::size_t i) { return *lanes_.at(i); }
+SourceLane& FileSource::lane(std::size_t i) {
+  return *lanes_.at(i);
+}
 
 PartitionStart FileSource::partition(PartitionIndex) const {
   PartitionStart start;
@@ -114,7 +116,9 @@ PartitionStart FileSource::partition(PartitionIndex) const {
   return start;
 }
 
-FileProgress FileSource::progress() const { return {bytes_read_.load(std::memory_order_relaxed), bytes_total_}; }
+FileProgress FileSource::progress() const {
+  return {bytes_read_.load(std::memory_order_relaxed), bytes_total_};
+}
 
 Status FileSource::next_file() {
   stream_.reset();
@@ -156,7 +160,8 @@ Result<ReadOutcome> FileSource::cut_chunk(Batch& batch, std::size_t bytes_max, m
       if (!outcome.ok() || outcome.value() == ReadOutcome::kNothing || !batch.messages.empty()) return outcome;
       continue;  // it was blank
     }
-    // One byte is kept for the line feed that a file's last line may lack. More than the columns hold is not worth reading.
+    // One byte is kept for the line feed that a file's last line may lack. More than the columns hold is not worth
+    // reading.
     std::size_t room = std::min(std::max<std::size_t>(bytes_max, 1), batch.arena_room() - 1);
     if (line_bytes_ > 0) room = std::min(room, (line_bytes_ + line_bytes_ / 16) * batch.events_max() + 4096);
     char* const arena = batch.arena();
@@ -216,10 +221,10 @@ Result<ReadOutcome> FileSource::cut_long_line(Batch& batch, milliseconds wait) {
     feed = static_cast<const char*>(std::memchr(carry_.data() + carry_scanned_, '\n', carry_.size() - carry_scanned_));
     const std::size_t size = feed == nullptr ? carry_.size() : static_cast<std::size_t>(feed - carry_.data());
     if (size > kLineBytesMax) {
-      return Status{Code::kUnavailable, display_name(paths_[files_opened_ == 0 ? 0 : files_opened_ - 1]) + ": line " +
-                                            std::to_string(line_ + 1) + " is longer than " +
-                                            std::to_string(kLineBytesMax >> 20) +
-                                            " MiB; marquee reads one JSON object a line (jq -c '.[]' makes lines of an array)"};
+      return Status{Code::kUnavailable,
+                    display_name(paths_[files_opened_ == 0 ? 0 : files_opened_ - 1]) + ": line " +
+                        std::to_string(line_ + 1) + " is longer than " + std::to_string(kLineBytesMax >> 20) +
+                        " MiB; marquee reads one JSON object a line (jq -c '.[]' makes lines of an array)"};
     }
     if (feed != nullptr) break;
     carry_scanned_ = carry_.size();
@@ -253,9 +258,10 @@ Result<ReadOutcome> FileSource::cut_long_line(Batch& batch, milliseconds wait) {
 Status FileSource::seek(const std::vector<PartitionStart>& starts) {
   const std::lock_guard lock(mutex_);
   for (const std::string& path : paths_) {
-    struct stat about {};
+    struct stat about{};
     if (path == "-" || ::stat(path.c_str(), &about) != 0 || !S_ISREG(about.st_mode)) {
-      return {Code::kUnavailable, display_name(path) + " cannot be read a second time; write it to a file and replay that"};
+      return {Code::kUnavailable,
+              display_name(path) + " cannot be read a second time; write it to a file and replay that"};
     }
   }
   stream_.reset();

@@ -1,6 +1,6 @@
-// FileSource: the lines of files, one file after the other, as partition 0. NDJSON, plain, gzip or zstd; "-" is standard
-// input. Many lanes read it in turns: each read cuts the next chunk at a line end and stamps it with its number, so that
-// what is decoded side by side is put in order again.
+// FileSource: the lines of files, one file after the other, as partition 0. NDJSON, plain, gzip or zstd; "-" is
+// standard input. Many lanes read it in turns: each read cuts the next chunk at a line end and stamps it with its
+// number, so that what is decoded side by side is put in order again.
 //
 // A line that is blank (space, tab, CR) is no message; its number is used up all the same: offsets are line numbers,
 // counted from 0 over all files. The last line of a file may lack its line feed. Cost: one memchr and one read or
@@ -65,13 +65,13 @@ class FileSource final : public Source {
   std::size_t files_opened_ = 0;
   bool over_ = false;
   Status failed_;
-  std::vector<char> carry_;      // bytes read and not yet handed out: [carry_begin_, size)
+  std::vector<char> carry_;  // bytes read and not yet handed out: [carry_begin_, size)
   std::size_t carry_begin_ = 0;
   bool carry_is_long_line_ = false;
   std::size_t carry_scanned_ = 0;  // of a long line, known to hold no line feed
   std::int64_t line_ = 0;
   std::uint64_t sequence_ = 0;
-  std::size_t line_bytes_ = 0;     // about how long a line is, of the last chunk; 0 unknown
+  std::size_t line_bytes_ = 0;  // about how long a line is, of the last chunk; 0 unknown
 };
 
 }  // namespace marquee

@@ -43,7 +43,8 @@ class Merger {
  private:
   std::uint32_t group_of(const PartialBlock& from, std::uint32_t group) {
     if (group == PartialBlock::kNoGroup) return group;
-    const auto [place, fresh] = groups_.try_emplace(from.groups[group], static_cast<std::uint32_t>(out_->groups.size()));
+    const auto [place, fresh] =
+        groups_.try_emplace(from.groups[group], static_cast<std::uint32_t>(out_->groups.size()));
     if (fresh) out_->groups.push_back(from.groups[group]);
     return place->second;
   }

@@ -13,10 +13,14 @@ constexpr std::size_t kBufferBytes = 1u << 20;
 
 std::string what_to_do(int error) {
   switch (error) {
-    case EPIPE: return "was closed by its reader; the results are not complete";
-    case ENOSPC: return "is on a full disk; make room, then run again: the results are not complete";
-    case EDQUOT: return "has reached its disk quota; make room, then run again: the results are not complete";
-    default: return std::string("cannot be written: ") + std::strerror(error) + "; the results are not complete";
+    case EPIPE:
+      return "was closed by its reader; the results are not complete";
+    case ENOSPC:
+      return "is on a full disk; make room, then run again: the results are not complete";
+    case EDQUOT:
+      return "has reached its disk quota; make room, then run again: the results are not complete";
+    default:
+      return std::string("cannot be written: ") + std::strerror(error) + "; the results are not complete";
   }
 }
 
@@ -26,7 +30,9 @@ StdoutSink::StdoutSink(const JobSpec& job, int fd, std::string name) : job_(job)
   buffer_.reserve(kBufferBytes + (64u << 10));
 }
 
-Status StdoutSink::open(const std::atomic<bool>&) { return {}; }
+Status StdoutSink::open(const std::atomic<bool>&) {
+  return {};
+}
 
 Status StdoutSink::write(const Epoch& epoch) {
   for (const ResultRecord& result : epoch.results) {

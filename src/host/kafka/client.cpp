@@ -11,11 +11,21 @@
 
 namespace marquee {
 
-void KafkaDeleter::operator()(rd_kafka_s* p) const { rd_kafka_destroy_flags(p, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); }
-void KafkaDeleter::operator()(rd_kafka_topic_s* p) const { rd_kafka_topic_destroy(p); }
-void KafkaDeleter::operator()(rd_kafka_queue_s* p) const { rd_kafka_queue_destroy(p); }
-void KafkaDeleter::operator()(rd_kafka_topic_partition_list_s* p) const { rd_kafka_topic_partition_list_destroy(p); }
-void KafkaDeleter::operator()(rd_kafka_mock_cluster_s* p) const { rd_kafka_mock_cluster_destroy(p); }
+void KafkaDeleter::operator()(rd_kafka_s* p) const {
+  rd_kafka_destroy_flags(p, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+void KafkaDeleter::operator()(rd_kafka_topic_s* p) const {
+  rd_kafka_topic_destroy(p);
+}
+void KafkaDeleter::operator()(rd_kafka_queue_s* p) const {
+  rd_kafka_queue_destroy(p);
+}
+void KafkaDeleter::operator()(rd_kafka_topic_partition_list_s* p) const {
+  rd_kafka_topic_partition_list_destroy(p);
+}
+void KafkaDeleter::operator()(rd_kafka_mock_cluster_s* p) const {
+  rd_kafka_mock_cluster_destroy(p);
+}
 
 struct ClientCallbacks {
   static void log(const rd_kafka_t* rk, int level, const char* facility, const char* text) {

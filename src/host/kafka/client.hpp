@@ -1,7 +1,7 @@
 // Client: one librdkafka handle with its settings checked and its callbacks turned into sentences.
 //
-// Callbacks (log, errors, statistics, delivery reports) run in whichever thread calls rd_kafka_poll or rd_kafka_flush on the
-// handle, never in a thread of librdkafka.
+// Callbacks (log, errors, statistics, delivery reports) run in whichever thread calls rd_kafka_poll or rd_kafka_flush
+// on the handle, never in a thread of librdkafka.
 #pragma once
 
 #include <cstdint>
@@ -25,19 +25,20 @@ enum class ClientKind : std::uint8_t { kConsumer, kProducer };
 struct ClientSpec {
   using Setting = std::pair<std::string, std::string>;
   ClientKind kind = ClientKind::kConsumer;
-  std::string section;             // "source.kafka": how sentences name where `extra` was written
+  std::string section;  // "source.kafka": how sentences name where `extra` was written
   std::string brokers;
-  std::vector<Setting> fixed;      // what we rely on: `extra` may not change them
+  std::vector<Setting> fixed;         // what we rely on: `extra` may not change them
   std::vector<std::string> reserved;  // likewise, though we set nothing
-  std::vector<Setting> preferred;  // `extra` may change them; what this librdkafka does not know is left out
+  std::vector<Setting> preferred;     // `extra` may change them; what this librdkafka does not know is left out
   KafkaSettings extra;
-  std::function<void(std::string_view json)> on_statistics;          // may be empty
-  std::function<void(std::uintptr_t tag, int error)> on_delivery;   // may be empty; error: rd_kafka_resp_err_t
+  std::function<void(std::string_view json)> on_statistics;        // may be empty
+  std::function<void(std::uintptr_t tag, int error)> on_delivery;  // may be empty; error: rd_kafka_resp_err_t
 };
 
 class Client {
  public:
-  // Fails with kConfig for a setting that librdkafka refuses or that is ours. `log` outlives it. Connects to nothing yet.
+  // Fails with kConfig for a setting that librdkafka refuses or that is ours. `log` outlives it. Connects to nothing
+  // yet.
   static Result<std::unique_ptr<Client>> make(ClientSpec spec, Log& log);
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -45,7 +46,8 @@ class Client {
   rd_kafka_s* handle() const { return handle_.get(); }
   const std::string& brokers() const { return spec_.brokers; }
 
-  // What librdkafka complained of last (connection, authentication), empty if nothing since the last forget. Any thread.
+  // What librdkafka complained of last (connection, authentication), empty if nothing since the last forget. Any
+  // thread.
   std::string last_error() const;
   void forget_error();
   // One sentence on why Kafka does not answer and what to do, from `error` and the last complaint. Any thread.

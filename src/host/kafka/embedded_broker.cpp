@@ -32,8 +32,12 @@ Status EmbeddedBroker::create_topic(const std::string& topic, int partitions) {
   return Status(Code::kInternal, "the embedded broker does not make topic " + topic + ": " + rd_kafka_err2str(error));
 }
 
-void EmbeddedBroker::take_down(int broker) { rd_kafka_mock_broker_set_down(cluster_.get(), broker); }
-void EmbeddedBroker::bring_up(int broker) { rd_kafka_mock_broker_set_up(cluster_.get(), broker); }
+void EmbeddedBroker::take_down(int broker) {
+  rd_kafka_mock_broker_set_down(cluster_.get(), broker);
+}
+void EmbeddedBroker::bring_up(int broker) {
+  rd_kafka_mock_broker_set_up(cluster_.get(), broker);
+}
 void EmbeddedBroker::set_round_trip_ms(int ms, int broker) {
   rd_kafka_mock_broker_set_rtt(cluster_.get(), broker, ms);
 }
@@ -41,8 +45,7 @@ void EmbeddedBroker::set_round_trip_ms(int ms, int broker) {
 void EmbeddedBroker::fail_next(int api_key, const std::vector<int>& errors) {
   std::vector<rd_kafka_resp_err_t> list;
   for (const int e : errors) list.push_back(static_cast<rd_kafka_resp_err_t>(e));
-  rd_kafka_mock_push_request_errors_array(cluster_.get(), static_cast<std::int16_t>(api_key), list.size(),
-                                          list.data());
+  rd_kafka_mock_push_request_errors_array(cluster_.get(), static_cast<std::int16_t>(api_key), list.size(), list.data());
 }
 
 }  // namespace marquee

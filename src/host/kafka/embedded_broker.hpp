@@ -1,6 +1,6 @@
-// EmbeddedBroker: librdkafka's mock cluster. The real protocol on loopback, kcat talks to it; it keeps 5 MiB a partition in
-// memory, and its transactions are a façade. For the demo and for injecting errors; never for proving exactly-once or for
-// benchmarks.
+// EmbeddedBroker: librdkafka's mock cluster. The real protocol on loopback, kcat talks to it; it keeps 5 MiB a
+// partition in memory, and its transactions are a façade. For the demo and for injecting errors; never for proving
+// exactly-once or for benchmarks.
 #pragma once
 
 #include <memory>

@@ -1,6 +1,6 @@
 // Envelope: what surrounds a message's value (key, headers, whether the value was null), as compact bytes in
-// Batch::envelopes, so that a dead or late letter leaves with what its record came with. Host byte order; it never leaves the
-// process.
+// Batch::envelopes, so that a dead or late letter leaves with what its record came with. Host byte order; it never
+// leaves the process.
 //
 //   flags u8 (1: has a key, 2: the value was null) | [key size u32 | key] | header count u32
 //   then for each header: name size u32 | name | value size u32 (0xffffffff: null) | value

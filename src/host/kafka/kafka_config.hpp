@@ -1,5 +1,5 @@
-// What the Kafka adapters are told. Plain values, made by the configuration loader. Secrets (passwords, keys) may stand in
-// `extra`; nothing here is ever logged whole.
+// What the Kafka adapters are told. Plain values, made by the configuration loader. Secrets (passwords, keys) may stand
+// in `extra`; nothing here is ever logged whole.
 #pragma once
 
 #include <cstddef>
@@ -17,24 +17,25 @@ enum class KafkaStart : std::uint8_t { kEarliest, kLatest };
 
 struct KafkaSourceConfig {
   std::string brokers = "127.0.0.1:9092";  // host:port, comma-separated
-  std::vector<std::string> topics;         // one or more; PartitionIndex follows this order, then the partition's number
-  std::string group = "marquee";           // name under which offsets are committed
+  std::vector<std::string> topics;  // one or more; PartitionIndex follows this order, then the partition's number
+  std::string group = "marquee";    // name under which offsets are committed
   KafkaStart start = KafkaStart::kEarliest;  // for partitions of a topic from which the group has committed nothing
   KafkaSettings extra;
   std::int64_t metadata_every_ms = 10'000;  // how often to look for new partitions; tests go down to 500
-  std::size_t queued_bytes_max = 64u << 20;  // fetched and not yet read, over all lanes (librdkafka overshoots by a fetch)
-  std::int64_t leave_within_ms = 4'000;      // once `stop` is set, how long a commit may still try
+  std::size_t queued_bytes_max =
+      64u << 20;                         // fetched and not yet read, over all lanes (librdkafka overshoots by a fetch)
+  std::int64_t leave_within_ms = 4'000;  // once `stop` is set, how long a commit may still try
 };
 
 struct KafkaSinkConfig {
   std::string brokers = "127.0.0.1:9092";
-  std::string topic = "popularity";  // results
-  std::string dead_letter_topic;     // empty: invalid records are counted and go nowhere
-  std::string late_topic;            // likewise
+  std::string topic = "popularity";    // results
+  std::string dead_letter_topic;       // empty: invalid records are counted and go nowhere
+  std::string late_topic;              // likewise
   std::string ce_source = "/marquee";  // CloudEvents `source` of results: a URI reference; best /marquee/<group>
   KafkaSettings extra;
-  bool create_topics = true;   // create what is missing, if the broker lets us
-  std::int32_t partitions = 4;  // of topics we create
+  bool create_topics = true;                 // create what is missing, if the broker lets us
+  std::int32_t partitions = 4;               // of topics we create
   std::size_t queued_bytes_max = 64u << 20;  // produced and not yet acknowledged
 };
 

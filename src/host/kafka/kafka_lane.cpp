@@ -44,7 +44,9 @@ std::string place(const PartitionStart& start, std::int64_t offset) {
 KafkaLane::KafkaLane(rd_kafka_s* consumer, std::string brokers, Log& log)
     : brokers_(std::move(brokers)), log_(log), queue_(rd_kafka_queue_new(consumer)) {}
 
-KafkaLane::~KafkaLane() { drop_held(); }
+KafkaLane::~KafkaLane() {
+  drop_held();
+}
 
 void KafkaLane::adopt(std::size_t topic, PartitionState& state, bool discovered) {
   const std::lock_guard lock(mutex_);
@@ -137,7 +139,8 @@ PartitionSpan& KafkaLane::span_of(Batch& batch, LanePartition& partition, std::i
 KafkaLane::Taken KafkaLane::take(Batch& batch, rd_kafka_message_s* message) {
   LanePartition& partition = find(*message);
   if (message->offset < partition.position) return Taken::kSkipped;  // fetched before a seek
-  const std::string_view value(static_cast<const char*>(message->payload), message->payload == nullptr ? 0 : message->len);
+  const std::string_view value(static_cast<const char*>(message->payload),
+                               message->payload == nullptr ? 0 : message->len);
   if (value.size() + 1 > batch.arena_room() && batch.arena_used != 0) return Taken::kFull;
   PartitionSpan& span = span_of(batch, partition, message->offset);
   rd_kafka_timestamp_type_t type;
@@ -176,19 +179,21 @@ Result<KafkaLane::Taken> KafkaLane::take_event(Batch& batch, const rd_kafka_mess
   switch (message.err) {
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-      return Status(Code::kInternal, "Kafka at " + brokers_ + " no longer has " +
-                                         place(state.start, partition.position) +
-                                         " (" + what + "): retention or a truncated log took it before it was read; "
-                                         "start again to go on from what is left, and give the topic a longer retention");
+      return Status(Code::kInternal,
+                    "Kafka at " + brokers_ + " no longer has " + place(state.start, partition.position) + " (" + what +
+                        "): retention or a truncated log took it before it was read; "
+                        "start again to go on from what is left, and give the topic a longer retention");
     case RD_KAFKA_RESP_ERR__BAD_MSG:
     case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
     case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
     case RD_KAFKA_RESP_ERR_INVALID_MSG:
     case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-      return Status(Code::kInternal, "a fetch from " + place(state.start, partition.position) +
-                                         " cannot be read (" + what + "): the log on the broker is damaged, or uses "
-                                         "what this librdkafka (" + rd_kafka_version_str() + ") does not know");
+      return Status(Code::kInternal, "a fetch from " + place(state.start, partition.position) + " cannot be read (" +
+                                         what +
+                                         "): the log on the broker is damaged, or uses "
+                                         "what this librdkafka (" +
+                                         rd_kafka_version_str() + ") does not know");
     default:
       log_.warning("topic " + state.start.topic + ", partition " + std::to_string(state.start.number) +
                    " cannot be fetched at the moment (" + what + "); trying on");

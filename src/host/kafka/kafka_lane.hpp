@@ -1,6 +1,6 @@
-// KafkaLane: one ingest thread's share of the partitions. Their fetch queues run into the lane's own queue; read() drains
-// it a thousand messages at a time into the batch's arena and gives each message back to librdkafka as soon as it is
-// copied (a held message pins its whole fetch buffer: 222–839 kB measured).
+// KafkaLane: one ingest thread's share of the partitions. Their fetch queues run into the lane's own queue; read()
+// drains it a thousand messages at a time into the batch's arena and gives each message back to librdkafka as soon as
+// it is copied (a held message pins its whole fetch buffer: 222–839 kB measured).
 #pragma once
 
 #include <array>
@@ -25,10 +25,10 @@ struct PartitionState {
   PartitionStart start;
   rd_kafka_topic_s* topic = nullptr;  // owned by the source
   std::size_t lane = 0;
-  std::atomic<std::int64_t> position{0};    // next offset the lane will append; written by the lane
-  std::atomic<std::int64_t> high{0};        // end of the partition as last heard; written by the polling thread
-  std::atomic<bool> fetched{true};          // no error since the last record or end; cleared and set by the lane
-  std::atomic<bool> leader_answers{true};   // written by the polling thread
+  std::atomic<std::int64_t> position{0};   // next offset the lane will append; written by the lane
+  std::atomic<std::int64_t> high{0};       // end of the partition as last heard; written by the polling thread
+  std::atomic<bool> fetched{true};         // no error since the last record or end; cleared and set by the lane
+  std::atomic<bool> leader_answers{true};  // written by the polling thread
 };
 
 class KafkaLane final : public SourceLane {
@@ -39,8 +39,8 @@ class KafkaLane final : public SourceLane {
 
   Result<ReadOutcome> read(Batch& batch, std::size_t bytes_max, std::chrono::milliseconds wait) override;
 
-  // From here on the lane knows the partition. Before its fetching starts; any thread. `topic` is the topic's position in
-  // the configuration, which is also its librdkafka opaque; `state` outlives the lane.
+  // From here on the lane knows the partition. Before its fetching starts; any thread. `topic` is the topic's position
+  // in the configuration, which is also its librdkafka opaque; `state` outlives the lane.
   void adopt(std::size_t topic, PartitionState& state, bool discovered);
   // Seek: drop what is held and stand at `state.position`. Only while nobody reads.
   void reposition(std::size_t topic, const PartitionState& state);
@@ -74,7 +74,7 @@ class KafkaLane final : public SourceLane {
   Log& log_;
   KafkaQueue queue_;
   std::vector<std::vector<LanePartition>> partitions_;  // [topic][number]
-  const rd_kafka_topic_s* last_topic_ = nullptr;  // of the last message, and its table: messages come in runs
+  const rd_kafka_topic_s* last_topic_ = nullptr;        // of the last message, and its table: messages come in runs
   std::size_t last_topic_index_ = 0;
 
   std::array<rd_kafka_message_s*, kMessagesMax> held_{};  // [next_, count_) wait for room

@@ -58,7 +58,9 @@ bool passes(int error) {
   }
 }
 
-std::string text_of(int error) { return rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(error)); }
+std::string text_of(int error) {
+  return rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(error));
+}
 
 }  // namespace
 
@@ -206,7 +208,8 @@ Status KafkaSink::produce(Target& target, const OutRecord& record, std::size_t s
     fields[1].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
     fields[1].u.i = RD_KAFKA_MSG_F_COPY;
     fields[2].vtype = RD_KAFKA_VTYPE_KEY;
-    fields[2].u.mem = {record.key ? const_cast<char*>(record.key->data()) : nullptr, record.key ? record.key->size() : 0};
+    fields[2].u.mem = {record.key ? const_cast<char*>(record.key->data()) : nullptr,
+                       record.key ? record.key->size() : 0};
     fields[3].vtype = RD_KAFKA_VTYPE_VALUE;
     fields[3].u.mem = {record.value ? const_cast<char*>(record.value->data()) : nullptr,
                        record.value ? record.value->size() : 0};
@@ -239,8 +242,7 @@ Status KafkaSink::still_possible(const std::string& what) {
                                        text_of(fatal) + ": " + text.data() + "): start again");
   }
   if (source_.leave_is_over()) {
-    return Status(Code::kUnavailable, "left while " + what + ": " +
-                                          client_->trouble(RD_KAFKA_RESP_ERR__TIMED_OUT) +
+    return Status(Code::kUnavailable, "left while " + what + ": " + client_->trouble(RD_KAFKA_RESP_ERR__TIMED_OUT) +
                                           "; its input will be read again");
   }
   return {};
@@ -267,8 +269,8 @@ Status KafkaSink::wait_for_answers(Waiting& waiting) {
     if (answered_ == sent_.size()) break;
     if (Status status = still_possible("an epoch is not acknowledged"); !status.ok()) return status;
     if (std::chrono::steady_clock::now() - since > kPatience) {
-      waiting.say(std::to_string(sent_.size() - answered_) + " records are not acknowledged yet: " +
-                  client_->trouble(RD_KAFKA_RESP_ERR__TIMED_OUT));
+      waiting.say(std::to_string(sent_.size() - answered_) +
+                  " records are not acknowledged yet: " + client_->trouble(RD_KAFKA_RESP_ERR__TIMED_OUT));
     }
   }
   return {};
@@ -300,9 +302,12 @@ Status KafkaSink::judge(const Epoch& epoch, const Sent& sent, std::vector<Sent>&
 
 std::uint64_t& KafkaSink::count_of(Acknowledged& acknowledged, Kind kind) {
   switch (kind) {
-    case Kind::kResult: return acknowledged.results;
-    case Kind::kDead: return acknowledged.letters_dead;
-    case Kind::kLate: break;
+    case Kind::kResult:
+      return acknowledged.results;
+    case Kind::kDead:
+      return acknowledged.letters_dead;
+    case Kind::kLate:
+      break;
   }
   return acknowledged.letters_late;
 }

@@ -1,9 +1,10 @@
-// KafkaSink: results, dead letters and late events to their topics, then the source's offsets. At least once: offsets are
-// committed when everything the epoch produced has been acknowledged, so a crash between the two repeats an epoch, and a
-// reader applies a record only if its revision is higher.
+// KafkaSink: results, dead letters and late events to their topics, then the source's offsets. At least once: offsets
+// are committed when everything the epoch produced has been acknowledged, so a crash between the two repeats an epoch,
+// and a reader applies a record only if its revision is higher.
 //
-// The seam for exactly-once: begin() opens what commit() closes, write() only produces. With a transactional producer, begin
-// becomes begin_transaction, commit becomes send_offsets_to_transaction + commit_transaction, and refusals_ outlives the abort.
+// The seam for exactly-once: begin() opens what commit() closes, write() only produces. With a transactional producer,
+// begin becomes begin_transaction, commit becomes send_offsets_to_transaction + commit_transaction, and refusals_
+// outlives the abort.
 #pragma once
 
 #include <atomic>
@@ -33,8 +34,8 @@ class KafkaSink final : public Sink {
   KafkaSink(KafkaSinkConfig config, const JobSpec& job, KafkaSource& source, Log& log, Probe& probe);
   ~KafkaSink() override;
 
-  // Waits for broker and topics (creating them where it may), says why in probe and log; kUnavailable when `stop` is set,
-  // which it looks at every second or so. `stop` must outlive the sink.
+  // Waits for broker and topics (creating them where it may), says why in probe and log; kUnavailable when `stop` is
+  // set, which it looks at every second or so. `stop` must outlive the sink.
   Status open(const std::atomic<bool>& stop) override;
   Status begin(const Epoch& epoch) override;
   // Produces everything. Blocks while the producer's queue is full, that is while the broker is slower than we are.
@@ -60,9 +61,7 @@ class KafkaSink final : public Sink {
     int error = 0;
   };
   using LetterId = std::tuple<std::uint32_t, std::int64_t, std::uint32_t>;  // partition, offset, element
-  static LetterId id_of(const LetterOut& letter) {
-    return {raw(letter.partition), raw(letter.offset), letter.element};
-  }
+  static LetterId id_of(const LetterOut& letter) { return {raw(letter.partition), raw(letter.offset), letter.element}; }
 
   ClientSpec client_spec() const;
   Status send(const Epoch& epoch, const Sent& sent);

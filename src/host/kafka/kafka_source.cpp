@@ -72,21 +72,19 @@ Status KafkaSource::make_client(std::size_t lanes) {
   spec.section = "source.kafka";
   spec.brokers = config_.brokers;
   spec.extra = config_.extra;
-  spec.fixed = {{"group.id", config_.group},
-                {"enable.auto.commit", "false"},
-                {"enable.auto.offset.store", "false"},
-                {"enable.partition.eof", "true"},
-                {"auto.offset.reset", "error"},
-                {"statistics.interval.ms", "1000"}};
+  spec.fixed = {{"group.id", config_.group},           {"enable.auto.commit", "false"},
+                {"enable.auto.offset.store", "false"}, {"enable.partition.eof", "true"},
+                {"auto.offset.reset", "error"},        {"statistics.interval.ms", "1000"}};
   spec.reserved = {"auto.commit.enable"};  // nothing commits by itself: no partition starts at its stored offset
-  spec.preferred = {{"client.id", "marquee"},
-                    // At the default of 100,000 messages a consumer slower than the fetcher backs off a second at a time.
-                    {"queued.min.messages", "2000000"},
-                    {"queued.max.messages.kbytes", std::to_string(queue_kib)},
-                    {"fetch.queue.backoff.ms", "5"},  // librdkafka 2.2 and newer
-                    {"fetch.error.backoff.ms", "200"},
-                    {"reconnect.backoff.max.ms", "2000"},
-                    {"socket.keepalive.enable", "true"}};
+  spec.preferred = {
+      {"client.id", "marquee"},
+      // At the default of 100,000 messages a consumer slower than the fetcher backs off a second at a time.
+      {"queued.min.messages", "2000000"},
+      {"queued.max.messages.kbytes", std::to_string(queue_kib)},
+      {"fetch.queue.backoff.ms", "5"},  // librdkafka 2.2 and newer
+      {"fetch.error.backoff.ms", "200"},
+      {"reconnect.backoff.max.ms", "2000"},
+      {"socket.keepalive.enable", "true"}};
   spec.on_statistics = [this](std::string_view json) { judge_leaders(json); };
   Result<std::unique_ptr<Client>> client = Client::make(std::move(spec), log_);
   if (!client.ok()) return client.status();
@@ -159,8 +157,7 @@ void KafkaSource::find_partitions(Waiting& waiting) {
 
 Result<std::size_t> KafkaSource::count_partitions(Topic& topic) {
   const rd_kafka_metadata_t* metadata = nullptr;
-  const rd_kafka_resp_err_t error =
-      rd_kafka_metadata(client_->handle(), 0, topic.handle.get(), &metadata, kAnswerMs);
+  const rd_kafka_resp_err_t error = rd_kafka_metadata(client_->handle(), 0, topic.handle.get(), &metadata, kAnswerMs);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Status(Code::kUnavailable, client_->trouble(error));
   client_->forget_error();
   const std::unique_ptr<const rd_kafka_metadata_t, void (*)(const rd_kafka_metadata_t*)> owner(
@@ -169,9 +166,11 @@ Result<std::size_t> KafkaSource::count_partitions(Topic& topic) {
   if (metadata->topic_cnt != 1) return Status(Code::kUnavailable, where + " is not described; trying on");
   const rd_kafka_metadata_topic_t& found = metadata->topics[0];
   if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
-    return Status(Code::kUnavailable, where + " does not exist yet: start what writes it, or create it with "
-                                              "kafka-topics.sh --bootstrap-server " + config_.brokers +
-                                              " --create --topic " + topic.name + " --partitions 4. Trying on");
+    return Status(Code::kUnavailable, where +
+                                          " does not exist yet: start what writes it, or create it with "
+                                          "kafka-topics.sh --bootstrap-server " +
+                                          config_.brokers + " --create --topic " + topic.name +
+                                          " --partitions 4. Trying on");
   }
   if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return Status(Code::kUnavailable, where + " cannot be read (" + rd_kafka_err2str(found.err) +
@@ -179,8 +178,8 @@ Result<std::size_t> KafkaSource::count_partitions(Topic& topic) {
   }
   for (int i = 0; i < found.partition_cnt; ++i) {
     if (found.partitions[i].leader < 0) {
-      return Status(Code::kUnavailable, where + ": partition " + std::to_string(found.partitions[i].id) +
-                                            " has no leader; trying on");
+      return Status(Code::kUnavailable,
+                    where + ": partition " + std::to_string(found.partitions[i].id) + " has no leader; trying on");
     }
   }
   if (found.partition_cnt == 0) return Status(Code::kUnavailable, where + " has no partition yet; trying on");
@@ -267,12 +266,12 @@ Status KafkaSource::resolve_starts(const rd_kafka_topic_partition_list_s& commit
     std::int64_t offset = low;
     if (commit.offset >= 0) {
       if (commit.offset > high) {
-        return Status(Code::kInternal,
-                      place(state.start) + " ends at " + std::to_string(high) + ", but group " + config_.group +
-                          " has committed " + std::to_string(commit.offset) +
-                          ": was the topic made anew? Set another source.group, or reset this one: "
-                          "kafka-consumer-groups.sh --bootstrap-server " + config_.brokers + " --group " +
-                          config_.group + " --topic " + state.start.topic + " --reset-offsets --to-earliest --execute");
+        return Status(Code::kInternal, place(state.start) + " ends at " + std::to_string(high) + ", but group " +
+                                           config_.group + " has committed " + std::to_string(commit.offset) +
+                                           ": was the topic made anew? Set another source.group, or reset this one: "
+                                           "kafka-consumer-groups.sh --bootstrap-server " +
+                                           config_.brokers + " --group " + config_.group + " --topic " +
+                                           state.start.topic + " --reset-offsets --to-earliest --execute");
       }
       if (commit.offset < low) {
         log_.warning(place(state.start) + ": offsets " + std::to_string(commit.offset) + " to " +
@@ -309,10 +308,13 @@ Status KafkaSource::commit_starts(const rd_kafka_topic_partition_list_s& committ
 void KafkaSource::start_fetching(PartitionState& state, bool discovered) {
   KafkaLane& lane = *lanes_[state.lane];
   lane.adopt(topic_of(state), state, discovered);
-  MARQUEE_CHECK(rd_kafka_consume_start_queue(state.topic, state.start.number, state.position.load(), lane.queue()) == 0);
+  MARQUEE_CHECK(rd_kafka_consume_start_queue(state.topic, state.start.number, state.position.load(), lane.queue()) ==
+                0);
 }
 
-SourceLane& KafkaSource::lane(std::size_t i) { return *lanes_.at(i); }
+SourceLane& KafkaSource::lane(std::size_t i) {
+  return *lanes_.at(i);
+}
 
 bool KafkaSource::healthy(PartitionIndex partition) const {
   const std::lock_guard lock(mutex_);
@@ -331,19 +333,18 @@ Status KafkaSource::seek(const std::vector<PartitionStart>& starts) {
   for (const PartitionStart& start : starts) {
     const PartitionState& state = partitions_.at(raw(start.partition));
     if (rd_kafka_consume_stop(state.topic, state.start.number) != 0) {
-      return Status(Code::kInternal, place(state.start) + " cannot be stopped to seek: " +
-                                         rd_kafka_err2str(rd_kafka_last_error()));
+      return Status(Code::kInternal,
+                    place(state.start) + " cannot be stopped to seek: " + rd_kafka_err2str(rd_kafka_last_error()));
     }
   }
   for (const PartitionStart& start : starts) {
     PartitionState& state = partitions_.at(raw(start.partition));
     state.position.store(raw(start.offset));
     lanes_[state.lane]->reposition(topic_of(state), state);
-    if (rd_kafka_consume_start_queue(state.topic, state.start.number, raw(start.offset),
-                                     lanes_[state.lane]->queue()) != 0) {
-      return Status(Code::kInternal, place(state.start) + " cannot be started at " +
-                                         std::to_string(raw(start.offset)) + ": " +
-                                         rd_kafka_err2str(rd_kafka_last_error()));
+    if (rd_kafka_consume_start_queue(state.topic, state.start.number, raw(start.offset), lanes_[state.lane]->queue()) !=
+        0) {
+      return Status(Code::kInternal, place(state.start) + " cannot be started at " + std::to_string(raw(start.offset)) +
+                                         ": " + rd_kafka_err2str(rd_kafka_last_error()));
     }
   }
   return {};
@@ -354,7 +355,8 @@ Status KafkaSource::commit_offsets(const std::vector<OffsetOut>& offsets) {
   const KafkaPartitions list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
   for (const OffsetOut& offset : offsets) {
     const PartitionStart start = partition(offset.partition);
-    rd_kafka_topic_partition_t* entry = rd_kafka_topic_partition_list_add(list.get(), start.topic.c_str(), start.number);
+    rd_kafka_topic_partition_t* entry =
+        rd_kafka_topic_partition_list_add(list.get(), start.topic.c_str(), start.number);
     entry->offset = raw(offset.next);
     if (!offset.metadata.empty()) {
       entry->metadata = std::malloc(offset.metadata.size());  // the list frees it
@@ -365,7 +367,8 @@ Status KafkaSource::commit_offsets(const std::vector<OffsetOut>& offsets) {
   }
   Waiting waiting(log_, probe_);
   while (true) {
-    rd_kafka_resp_err_t error = rd_kafka_commit_queue(client_->handle(), list.get(), commit_queue_.get(), nullptr, nullptr);
+    rd_kafka_resp_err_t error =
+        rd_kafka_commit_queue(client_->handle(), list.get(), commit_queue_.get(), nullptr, nullptr);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
       rd_kafka_event_t* event = nullptr;
       for (int waited_ms = 0; event == nullptr && !leave_is_over(); waited_ms += 100) {
@@ -404,8 +407,9 @@ Status KafkaSource::refused_commit(int code) const {
     case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
     case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
-      return Status(Code::kConfig, what + ": a subscribed consumer uses the same group; stop it, or set another "
-                                          "source.group");
+      return Status(Code::kConfig, what +
+                                       ": a subscribed consumer uses the same group; stop it, or set another "
+                                       "source.group");
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
       return Status(Code::kUnavailable, what + ": give this user Read on the group and on its topics");

@@ -1,9 +1,10 @@
 // KafkaSource: reads every partition of its topics, each on one lane, by manual assignment.
 //
 // It uses librdkafka's simple consumer (rd_kafka_consume_start_queue): a partition is started straight into its lane's
-// queue, and another one added later touches none of those that run. (rd_kafka_assign replaces the whole assignment, and
-// rd_kafka_incremental_assign of 2.0.2 raises the version of every partition that is already there, so that what it had
-// queued is dropped and never fetched again.) The group's name is used for committed offsets alone; nobody joins a group.
+// queue, and another one added later touches none of those that run. (rd_kafka_assign replaces the whole assignment,
+// and rd_kafka_incremental_assign of 2.0.2 raises the version of every partition that is already there, so that what it
+// had queued is dropped and never fetched again.) The group's name is used for committed offsets alone; nobody joins a
+// group.
 //
 //   librdkafka's fetchers ──► one queue a lane ──► KafkaLane::read ──► batch
 //   polling thread: main queue (errors, logs, statistics, tokens), lag, leaders, new partitions
@@ -40,10 +41,10 @@ class KafkaSource final : public Source {
   KafkaSource(KafkaSourceConfig config, Log& log, Probe& probe);
   ~KafkaSource() override;  // ends its thread; lanes must be at rest
 
-  // Once. While there is no broker, no topic or no leader it keeps trying, with the reason in the probe and in the log; it
-  // looks at `stop` at least every second, and then returns kUnavailable. `stop` must outlive the source.
-  // Commits the resolved start of partitions from which the group had nothing committed.
-  // Fails: kConfig for settings and for a group that has members; kInternal for a committed offset above the end.
+  // Once. While there is no broker, no topic or no leader it keeps trying, with the reason in the probe and in the log;
+  // it looks at `stop` at least every second, and then returns kUnavailable. `stop` must outlive the source. Commits
+  // the resolved start of partitions from which the group had nothing committed. Fails: kConfig for settings and for a
+  // group that has members; kInternal for a committed offset above the end.
   Result<std::vector<PartitionStart>> open(std::size_t lanes, const std::atomic<bool>& stop) override;
   SourceLane& lane(std::size_t i) override;
   bool sequenced() const override { return false; }

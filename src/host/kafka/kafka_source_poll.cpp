@@ -1,5 +1,5 @@
-// The polling thread of KafkaSource: serves librdkafka's main queue for as long as the source lives, and once in a while
-// measures the lag, asks after partitions that failed, and looks for new ones.
+// The polling thread of KafkaSource: serves librdkafka's main queue for as long as the source lives, and once in a
+// while measures the lag, asks after partitions that failed, and looks for new ones.
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
@@ -76,8 +76,8 @@ void KafkaSource::ask_failed_partitions() {
     std::int64_t low = 0;
     std::int64_t high = 0;
     if (quit_.load(std::memory_order_relaxed)) return;
-    const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
-        client_->handle(), state->start.topic.c_str(), state->start.number, &low, &high, kAnswerMs);
+    const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(client_->handle(), state->start.topic.c_str(),
+                                                                       state->start.number, &low, &high, kAnswerMs);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) state->fetched.store(true, std::memory_order_relaxed);
   }
 }
@@ -101,8 +101,8 @@ void KafkaSource::look_for_partitions() {
       const auto number = static_cast<std::int32_t>(topics_[i].partitions.size());
       std::int64_t low = 0;
       std::int64_t high = 0;
-      if (rd_kafka_query_watermark_offsets(client_->handle(), topics_[i].name.c_str(), number, &low, &high, kAnswerMs) !=
-          RD_KAFKA_RESP_ERR_NO_ERROR) {
+      if (rd_kafka_query_watermark_offsets(client_->handle(), topics_[i].name.c_str(), number, &low, &high,
+                                           kAnswerMs) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         break;
       }
       const std::lock_guard lock(mutex_);

@@ -1,5 +1,6 @@
-// LeaderHealth: from librdkafka's statistics, whether the leader of a partition answers. A broker that is stopped but holds
-// its connections open sends no error; what gives it away is that its long polls (each half a second) stay unanswered.
+// LeaderHealth: from librdkafka's statistics, whether the leader of a partition answers. A broker that is stopped but
+// holds its connections open sends no error; what gives it away is that its long polls (each half a second) stay
+// unanswered.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@ namespace marquee {
 
 class LeaderHealth {
  public:
-  // No byte for this long: it does not answer. Several times fetch.wait.max.ms, in which an idle broker answers a fetch.
+  // No byte for this long: it does not answer. Several times fetch.wait.max.ms, in which an idle broker answers a
+  // fetch.
   static constexpr std::int64_t kSilenceUsMax = 2'500'000;
 
   LeaderHealth();

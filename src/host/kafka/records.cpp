@@ -14,30 +14,50 @@ constexpr std::size_t kHeaderBytes = 10;  // two varints
 
 constexpr std::string_view sentence_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kLate: return "the event is too old for every leaderboard";
-    case Verdict::kEmpty: return "the message is empty";
-    case Verdict::kNotObject: return "the record is not a JSON object";
-    case Verdict::kMalformed: return "the record is not well-formed JSON in UTF-8";
-    case Verdict::kItemMissing: return "the record has no item";
-    case Verdict::kItemType: return "the item is neither a string nor an integer";
-    case Verdict::kItemEmpty: return "the item is empty";
-    case Verdict::kItemTooLong: return "the item is longer than 256 bytes";
-    case Verdict::kTimeMissing: return "the record has no event time";
-    case Verdict::kTimeType: return "the event time is not of the configured form";
-    case Verdict::kTimeRange: return "the event time is before 1970 or after 9999";
-    case Verdict::kTimeFuture: return "the event time is too far ahead of the message's timestamp";
-    case Verdict::kWatchType: return "the watch time is not a number";
-    case Verdict::kWatchRange: return "the watch time is negative or over 24 hours";
-    case Verdict::kDimensionMissing: return "a dimension that a leaderboard groups by is missing";
-    case Verdict::kDimensionType: return "a dimension is not a string, an integer or a boolean";
-    case Verdict::kDimensionTooLong: return "a dimension is longer than 256 bytes";
+    case Verdict::kLate:
+      return "the event is too old for every leaderboard";
+    case Verdict::kEmpty:
+      return "the message is empty";
+    case Verdict::kNotObject:
+      return "the record is not a JSON object";
+    case Verdict::kMalformed:
+      return "the record is not well-formed JSON in UTF-8";
+    case Verdict::kItemMissing:
+      return "the record has no item";
+    case Verdict::kItemType:
+      return "the item is neither a string nor an integer";
+    case Verdict::kItemEmpty:
+      return "the item is empty";
+    case Verdict::kItemTooLong:
+      return "the item is longer than 256 bytes";
+    case Verdict::kTimeMissing:
+      return "the record has no event time";
+    case Verdict::kTimeType:
+      return "the event time is not of the configured form";
+    case Verdict::kTimeRange:
+      return "the event time is before 1970 or after 9999";
+    case Verdict::kTimeFuture:
+      return "the event time is too far ahead of the message's timestamp";
+    case Verdict::kWatchType:
+      return "the watch time is not a number";
+    case Verdict::kWatchRange:
+      return "the watch time is negative or over 24 hours";
+    case Verdict::kDimensionMissing:
+      return "a dimension that a leaderboard groups by is missing";
+    case Verdict::kDimensionType:
+      return "a dimension is not a string, an integer or a boolean";
+    case Verdict::kDimensionTooLong:
+      return "a dimension is longer than 256 bytes";
     case Verdict::kCounted:
-    case Verdict::kFiltered: break;
+    case Verdict::kFiltered:
+      break;
   }
   return "the record was refused";
 }
 
-std::size_t size_of(const std::optional<std::string>& text) { return text ? text->size() : 0; }
+std::size_t size_of(const std::optional<std::string>& text) {
+  return text ? text->size() : 0;
+}
 
 void add(OutRecord& record, std::string name, std::string value) {
   record.headers.emplace_back(std::move(name), std::move(value));

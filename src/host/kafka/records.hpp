@@ -28,10 +28,10 @@ OutRecord result_record(const JobSpec& job, const ResultRecord& result, const st
 
 enum class LetterForm : std::uint8_t { kWhole, kHeadersOnly };
 
-// The record with its own key and headers, and behind them Kafka Connect's (`__connect.errors.*`), `marquee.element` where
-// its message held many and `marquee.timestamp` (the message's own, ms; the letter's is the time of writing, which no broker
-// refuses). Cut to `bytes_max`: first the value, then its own headers, then its key; `marquee.truncated` says how many bytes
-// the value had.
+// The record with its own key and headers, and behind them Kafka Connect's (`__connect.errors.*`), `marquee.element`
+// where its message held many and `marquee.timestamp` (the message's own, ms; the letter's is the time of writing,
+// which no broker refuses). Cut to `bytes_max`: first the value, then its own headers, then its key;
+// `marquee.truncated` says how many bytes the value had.
 OutRecord letter_record(const LetterOut& letter, const PartitionStart& from, LetterForm form, std::size_t bytes_max);
 
 }  // namespace marquee

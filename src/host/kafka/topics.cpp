@@ -35,8 +35,8 @@ std::string command(const std::string& brokers, const TopicWish& wish) {
   return text;
 }
 
-// The embedded broker names a controller that is none of its brokers, and librdkafka would wait a request's whole timeout
-// for it.
+// The embedded broker names a controller that is none of its brokers, and librdkafka would wait a request's whole
+// timeout for it.
 bool has_controller(rd_kafka_t* rk, const rd_kafka_metadata_t& metadata) {
   const std::int32_t id = rd_kafka_controllerid(rk, 0);
   return std::any_of(metadata.brokers, metadata.brokers + metadata.broker_cnt,
@@ -109,8 +109,8 @@ std::size_t message_bytes_max(rd_kafka_t* rk, const std::string& name, Log& log)
     why = rd_kafka_event_error_string(event.get());
   } else if (event) {
     size_t count = 0;
-    const rd_kafka_ConfigResource_t** found = rd_kafka_DescribeConfigs_result_resources(
-        rd_kafka_event_DescribeConfigs_result(event.get()), &count);
+    const rd_kafka_ConfigResource_t** found =
+        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
     if (count == 1 && rd_kafka_ConfigResource_error(found[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
       const char* text = rd_kafka_ConfigResource_error_string(found[0]);
       why = text != nullptr ? text : "refused";

@@ -17,16 +17,16 @@ namespace marquee {
 
 struct TopicWish {
   std::string name;
-  std::int32_t partitions = 4;                                   // if we create it
-  std::vector<std::pair<std::string, std::string>> settings;     // likewise, besides the broker's defaults
+  std::int32_t partitions = 4;                                // if we create it
+  std::vector<std::pair<std::string, std::string>> settings;  // likewise, besides the broker's defaults
 };
 
 // Apache Kafka's default of max.message.bytes; what we go by where the broker does not tell.
 inline constexpr std::size_t kTopicMessageBytesDefault = 1'048'588;
 
-// Blocks until every topic exists with a leader for each partition, creating what is missing where `create` says so and the
-// broker lets us; else says the command that creates it and goes on waiting. Returns kUnavailable when `stop` is set.
-// The result: each topic's max.message.bytes, in the order of `wishes`.
+// Blocks until every topic exists with a leader for each partition, creating what is missing where `create` says so and
+// the broker lets us; else says the command that creates it and goes on waiting. Returns kUnavailable when `stop` is
+// set. The result: each topic's max.message.bytes, in the order of `wishes`.
 Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vector<TopicWish>& wishes, bool create,
                                                 const std::atomic<bool>& stop, Waiting& waiting, Log& log);
 

@@ -29,7 +29,8 @@ class BatchPool final : public BatchHome {
   BatchPool(const BatchPool&) = delete;
   BatchPool& operator=(const BatchPool&) = delete;
 
-  // An empty batch of the current era and generation, or null: none came free within `wait`, or the pool is closed. Any thread.
+  // An empty batch of the current era and generation, or null: none came free within `wait`, or the pool is closed. Any
+  // thread.
   BatchPtr acquire(std::chrono::milliseconds wait) {
     std::unique_lock lock(mutex_);
     freed_.wait_for(lock, wait, [this] { return !free_.empty() || closed_; });

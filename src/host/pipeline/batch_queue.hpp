@@ -1,5 +1,5 @@
-// BatchQueue: from the ingest threads to the engine thread. Bounded by the pool. For a sequenced source batches come out
-// in the order of their sequence numbers, else as they came in.
+// BatchQueue: from the ingest threads to the engine thread. Bounded by the pool. For a sequenced source batches come
+// out in the order of their sequence numbers, else as they came in.
 #pragma once
 
 #include <chrono>

@@ -28,7 +28,8 @@ class Boards {
     for (std::size_t l = 0; l < boards_.size(); ++l) {
       const std::int64_t keep_ms = 2 * job_.leaderboards[l].window.size_ms + job_.time.lateness_ms;
       std::erase_if(boards_[l], [&](const auto& entry) {
-        return watermark != kNoTime && watermark != kEndOfTime && entry.second.current->window_end + keep_ms < watermark;
+        return watermark != kNoTime && watermark != kEndOfTime &&
+               entry.second.current->window_end + keep_ms < watermark;
       });
     }
   }

@@ -97,7 +97,8 @@ void Committer::publish(const Epoch& epoch, const VerdictCounts& verdicts, const
   probe.epochs.fetch_add(1, relaxed);
   const std::int64_t now_ns = parts_.clock->monotonic_ns();
   probe.commit.observe_ns(now_ns - begin_ns);
-  if (epoch.oldest_read_ns != 0 && !epoch.results.empty()) probe.event_to_result.observe_ns(now_ns - epoch.oldest_read_ns);
+  if (epoch.oldest_read_ns != 0 && !epoch.results.empty())
+    probe.event_to_result.observe_ns(now_ns - epoch.oldest_read_ns);
   if (epoch.snapshot != nullptr) parts_.snapshots->publish(epoch.snapshot);
 }
 

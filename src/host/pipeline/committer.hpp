@@ -34,7 +34,8 @@ class Committer {
  private:
   void loop();
   Status commit(const Epoch& epoch, Acknowledged& acknowledged);
-  void publish(const Epoch& epoch, const VerdictCounts& verdicts, const Acknowledged& acknowledged, std::int64_t begin_ns);
+  void publish(const Epoch& epoch, const VerdictCounts& verdicts, const Acknowledged& acknowledged,
+               std::int64_t begin_ns);
 
   PipelineParts parts_;
   std::function<void()> done_;

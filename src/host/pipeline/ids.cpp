@@ -86,16 +86,16 @@ std::uint64_t IdKeeper::groups_live() const {
 bool IdKeeper::collection_due() const {
   if (grown(items_.live_count(), items_after_collection_, items_.budget())) return true;
   if (grown(combinations_.live_count(), combinations_after_collection_, combinations_.budget())) return true;
-  return std::any_of(groups_.begin(), groups_.end(), [this](const auto& g) {
-    return grown(g->live_count(), groups_after_collection_, g->budget());
-  });
+  return std::any_of(groups_.begin(), groups_.end(),
+                     [this](const auto& g) { return grown(g->live_count(), groups_after_collection_, g->budget()); });
 }
 
 bool IdKeeper::near_budget() const {
   const auto near = [](const Dictionary& d) {
     return (d.live_count() + d.retired_count()) * std::uint64_t{4} >= std::uint64_t{d.budget()} * 3;
   };
-  return near(items_) || near(combinations_) || std::any_of(groups_.begin(), groups_.end(), [&](const auto& g) { return near(*g); });
+  return near(items_) || near(combinations_) ||
+         std::any_of(groups_.begin(), groups_.end(), [&](const auto& g) { return near(*g); });
 }
 
 void IdKeeper::set_now(std::uint64_t era, std::uint64_t epoch) {

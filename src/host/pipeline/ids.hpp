@@ -31,7 +31,8 @@ class IdKeeper final : public Texts {
     return groups_[raw(board)]->text(raw(group));
   }
 
-  // Tells the engine about combination 0; call once for each new engine, after which every known combination is told again.
+  // Tells the engine about combination 0; call once for each new engine, after which every known combination is told
+  // again.
   void attach(Engine& engine);
 
   // Gives every counted event of the batch its ids. ~0 for batches whose keys are all known.
@@ -39,7 +40,9 @@ class IdKeeper final : public Texts {
 
   // For recovery and tests: ids of texts.
   ItemId item(std::string_view text) { return ItemId{items_.find_or_give(text)}; }
-  GroupId group(LeaderboardIndex board, std::string_view key) { return GroupId{groups_[raw(board)]->find_or_give(key)}; }
+  GroupId group(LeaderboardIndex board, std::string_view key) {
+    return GroupId{groups_[raw(board)]->find_or_give(key)};
+  }
 
   // What is taken out of the dictionaries from now on belongs to this era and epoch. Call whenever either has changed.
   void set_now(std::uint64_t era, std::uint64_t epoch);
@@ -62,16 +65,16 @@ class IdKeeper final : public Texts {
   const JobSpec& job_;
   Dictionary items_;
   Dictionary combinations_;
-  std::vector<std::unique_ptr<Dictionary>> groups_;    // [leaderboard]
-  std::vector<GroupId> group_of_;                      // [combination * leaderboards + leaderboard]
-  std::vector<std::uint8_t> combination_seen_;         // [combination], since the last collection
+  std::vector<std::unique_ptr<Dictionary>> groups_;  // [leaderboard]
+  std::vector<GroupId> group_of_;                    // [combination * leaderboards + leaderboard]
+  std::vector<std::uint8_t> combination_seen_;       // [combination], since the last collection
   std::uint64_t era_ = 0;
   std::uint64_t last_retire_era_ = 0;
   std::uint32_t items_after_collection_ = 0;
   std::uint64_t groups_after_collection_ = 0;
   std::uint32_t combinations_after_collection_ = 0;
-  std::string key_;                                    // scratch
-  LiveIds live_;                                       // scratch
+  std::string key_;  // scratch
+  LiveIds live_;     // scratch
 };
 
 }  // namespace marquee

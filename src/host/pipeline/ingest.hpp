@@ -34,7 +34,8 @@ struct IngestParts {
 
 class IngestThread {
  public:
-  // highest[partition]: highest event time counted before the start, kNoTime where none; partitions found later begin with none.
+  // highest[partition]: highest event time counted before the start, kNoTime where none; partitions found later begin
+  // with none.
   IngestThread(const IngestParts& parts, std::vector<EventTimeMs> highest);
   // Until the lane ends, fails, `stop` (what was read is handed over first), or the pool closes. `failed` is told of an
   // error before anything of it can reach the engine thread.

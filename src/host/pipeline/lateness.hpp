@@ -14,8 +14,9 @@
 
 namespace marquee {
 
-// The highest event time that matters to a watermark in events [first, event_count): what late events have never exceeds
-// the maximum before them, so this is known before judging (which is what lets several threads decode one partition).
+// The highest event time that matters to a watermark in events [first, event_count): what late events have never
+// exceeds the maximum before them, so this is known before judging (which is what lets several threads decode one
+// partition).
 EventTimeMs event_time_max(const Batch& batch, std::uint32_t first);
 
 class LatenessJudge {
@@ -23,8 +24,8 @@ class LatenessJudge {
   LatenessJudge(const JobSpec& job, std::uint32_t events_max);
 
   // Gives events [first, event_count) their slots, counts them as counted or late, and updates spans. Events that
-  // are late for every leaderboard get slot 0. highest[i] is the highest event time counted so far from the partition of
-  // batch.spans[i] (kNoTime: none), and is brought up to date. A batch is judged from its first event on, in order.
+  // are late for every leaderboard get slot 0. highest[i] is the highest event time counted so far from the partition
+  // of batch.spans[i] (kNoTime: none), and is brought up to date. A batch is judged from its first event on, in order.
   // ~2 ns an event while events stay within a few panes.
   void judge(Batch& batch, std::uint32_t first, std::span<EventTimeMs> highest, bool keep_late_letters);
 

@@ -41,8 +41,8 @@ Status restore_block(const PartialBlock& block, IdKeeper& ids, Engine& engine) {
     pane.leaderboard = LeaderboardIndex{row.leaderboard};
     pane.pane = PaneIndex{row.pane};
     PartialRow& out = pane.rows.emplace_back();
-    out.group = row.group == PartialBlock::kNoGroup ? kRefusedGroup
-                                                    : ids.group(pane.leaderboard, block.groups[row.group]);
+    out.group =
+        row.group == PartialBlock::kNoGroup ? kRefusedGroup : ids.group(pane.leaderboard, block.groups[row.group]);
     const std::string_view text = std::string_view(block.item_bytes).substr(row.item_begin, row.item_size);
     out.item = row.refused || out.group == kRefusedGroup ? kRefusedItem : ids.item(text);
     out.views = row.views;

@@ -88,7 +88,7 @@ class Pipeline::Impl {
   VerdictCounts epoch_verdicts_;
   std::size_t epoch_letter_bytes_ = 0;
   bool epoch_has_input_ = false;
-  std::vector<bool> in_message_;  // [partition]: its last batch ended inside a message
+  std::vector<bool> in_message_;    // [partition]: its last batch ended inside a message
   std::deque<BatchPtr> set_aside_;  // in order of their lanes; see next_batch()
   std::int64_t epoch_begin_ms_ = 0;
   std::int64_t last_offsets_ms_ = 0;
@@ -180,7 +180,8 @@ Status Pipeline::Impl::loop(const std::atomic<bool>& stop) {
       const std::lock_guard lock(failure_mutex_);
       return *failure_;
     }
-    if (Status s = committer_->status(); !s.ok()) return s;  // not only when the next epoch ends: that may be in an hour
+    if (Status s = committer_->status(); !s.ok())
+      return s;  // not only when the next epoch ends: that may be in an hour
     if (batch != nullptr) {
       if (Status s = take(std::move(batch)); !s.ok()) return s;
     }
@@ -256,7 +257,8 @@ void Pipeline::Impl::note_cut(const Batch& batch) {
 
 void Pipeline::Impl::note_letters(const Batch& batch) {
   for (const Letter& letter : batch.letters) {
-    if (is_invalid(letter.verdict) && !options_.keep_dead_letters) continue;  // noted, as envelopes are kept for late ones
+    if (is_invalid(letter.verdict) && !options_.keep_dead_letters)
+      continue;  // noted, as envelopes are kept for late ones
     const Record& record = batch.records[letter.record];
     const Message& message = batch.messages[record.message];
     LetterOut& out = epoch_->letters.emplace_back();
@@ -360,6 +362,8 @@ void Pipeline::Impl::refresh_gauges() {
 Pipeline::Pipeline(const JobSpec& job, const PipelineOptions& options, PipelineParts parts)
     : impl_(std::make_unique<Impl>(job, options, std::move(parts))) {}
 Pipeline::~Pipeline() = default;
-Status Pipeline::run(const std::atomic<bool>& stop) { return impl_->run(stop); }
+Status Pipeline::run(const std::atomic<bool>& stop) {
+  return impl_->run(stop);
+}
 
 }  // namespace marquee

@@ -1,6 +1,7 @@
 // Pipeline: wires source, decoder, engine, windows and sink, and owns the threads between them.
 //
-//   ingest threads (lanes) ─► batch queue ─► engine thread (the caller of run()) ─► one epoch in flight ─► commit thread
+//   ingest threads (lanes) ─► batch queue ─► engine thread (the caller of run()) ─► one epoch in flight ─► commit
+//   thread
 //
 // The batch pool bounds everything: no free batch, no reading, and that is the backpressure.
 #pragma once
@@ -25,15 +26,15 @@ enum class Emission : std::uint8_t {
 };
 
 struct PipelineOptions {
-  std::size_t lanes = 1;             // ingest threads
-  std::size_t batches = 8;           // in the pool; at least lanes + 2
+  std::size_t lanes = 1;    // ingest threads
+  std::size_t batches = 8;  // in the pool; at least lanes + 2
   std::uint32_t batch_events = 16'384;
   std::size_t batch_bytes = 4u << 20;
-  std::int64_t linger_ms = 20;       // a batch with something in it is handed over after this long at the latest
+  std::int64_t linger_ms = 20;  // a batch with something in it is handed over after this long at the latest
   std::int64_t commit_every_ms = 1'000;
   std::uint64_t epoch_rows_max = 8u << 20;  // an epoch ends early before it holds more (event, leaderboard) pairs
   Emission emission = Emission::kLive;
-  bool updates = false;              // with kSettled: provisional results too, the clock being the job watermark
+  bool updates = false;  // with kSettled: provisional results too, the clock being the job watermark
   bool keep_dead_letters = false;
   bool keep_late_letters = false;
 };
@@ -56,8 +57,8 @@ class Pipeline {
  public:
   Pipeline(const JobSpec& job, const PipelineOptions& options, PipelineParts parts);  // all outlive it
   ~Pipeline();
-  // Runs until the input ends, `stop` is set (then drains: what was read is aggregated, the last epoch committed), or an
-  // error that is final. The calling thread becomes the engine thread.
+  // Runs until the input ends, `stop` is set (then drains: what was read is aggregated, the last epoch committed), or
+  // an error that is final. The calling thread becomes the engine thread.
   Status run(const std::atomic<bool>& stop);
 
  private:

@@ -32,10 +32,10 @@ class Clock {
 // --- Source ---------------------------------------------------------------------------------------------------------
 
 enum class ReadOutcome : std::uint8_t {
-  kRead,       // something was appended (messages, or spans that only say at_end or discovered)
-  kNothing,    // nothing came within the wait
-  kFull,       // the next message has no room in this batch's arena: hand it over and read again into a fresh one
-  kEnd,        // the input is over; never again anything on this lane
+  kRead,     // something was appended (messages, or spans that only say at_end or discovered)
+  kNothing,  // nothing came within the wait
+  kFull,     // the next message has no room in this batch's arena: hand it over and read again into a fresh one
+  kEnd,      // the input is over; never again anything on this lane
 };
 
 // One ingest thread's share of the source. All calls from that thread.
@@ -45,7 +45,8 @@ class SourceLane {
   // Appends messages to the batch's arena, up to about `bytes_max`, waiting at most `wait` for the first. Keeps
   // batch.spans in order: a partition has one span a batch, opened with its first message's offset; `next` is one past
   // the last message appended (or where the partition's position stands). Never blocks longer than `wait`.
-  // A source with one partition read by many lanes (`Source::sequenced`) stamps batch.sequence at the batch's first read.
+  // A source with one partition read by many lanes (`Source::sequenced`) stamps batch.sequence at the batch's first
+  // read.
   virtual Result<ReadOutcome> read(Batch& batch, std::size_t bytes_max, std::chrono::milliseconds wait) = 0;
 };
 
@@ -53,11 +54,11 @@ class SourceLane {
 struct PartitionStart {
   PartitionIndex partition{0};
   std::string topic;
-  std::int32_t number = 0;         // the partition's number in its topic
+  std::int32_t number = 0;  // the partition's number in its topic
   Offset offset{0};
-  bool at_beginning = true;        // nothing of the partition lies before `offset` (else: the input has a hole)
-  std::string metadata;            // what was committed beside the offset; empty if none
-  bool gap = false;                // records between what was committed and `offset` are gone (retention took them)
+  bool at_beginning = true;  // nothing of the partition lies before `offset` (else: the input has a hole)
+  std::string metadata;      // what was committed beside the offset; empty if none
+  bool gap = false;          // records between what was committed and `offset` are gone (retention took them)
 };
 
 class Source {
@@ -119,14 +120,14 @@ struct PartialBlock {
 // What one epoch hands to the commit thread. Owns its bytes.
 struct Epoch {
   std::uint64_t number = 0;
-  bool last = false;                   // the input is over or the process is leaving: nothing follows
-  std::vector<ResultRecord> results;   // in replay order
+  bool last = false;                  // the input is over or the process is leaving: nothing follows
+  std::vector<ResultRecord> results;  // in replay order
   std::vector<LetterOut> letters;
-  std::vector<OffsetOut> offsets;      // every partition, each time
-  std::shared_ptr<const PartialBlock> partials;  // none where nobody could need them
+  std::vector<OffsetOut> offsets;                               // every partition, each time
+  std::shared_ptr<const PartialBlock> partials;                 // none where nobody could need them
   std::vector<std::pair<LeaderboardIndex, PaneIndex>> dropped;  // panes that settled for good with this epoch
   std::shared_ptr<const Snapshot> snapshot;
-  std::int64_t oldest_read_ns = 0;     // monotonic time at which its oldest message was read; 0 if none
+  std::int64_t oldest_read_ns = 0;  // monotonic time at which its oldest message was read; 0 if none
 };
 
 // --- Sink -----------------------------------------------------------------------------------------------------------

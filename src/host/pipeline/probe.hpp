@@ -1,5 +1,5 @@
-// Probe: every figure the pipeline keeps about itself, as plain atomics. The serve layer exports them (names there), the
-// demo and the replay progress read them. Writers use relaxed adds per batch or per epoch, never per event.
+// Probe: every figure the pipeline keeps about itself, as plain atomics. The serve layer exports them (names there),
+// the demo and the replay progress read them. Writers use relaxed adds per batch or per epoch, never per event.
 #pragma once
 
 #include <array>
@@ -38,24 +38,24 @@ struct Probe {
   std::array<Counter, kVerdictCount> verdicts{};
   Counter bytes_read{0};
   Counter messages_read{0};
-  Counter expired{0};          // (event, leaderboard) pairs for a pane the job had settled
-  Counter refused{0};          // (event, leaderboard) pairs that a budget refused
-  Counter results{0};          // result records committed
-  Counter letters_dead{0};     // dead letters committed
-  Counter letters_late{0};     // late letters committed
-  Counter epochs{0};           // epochs committed
+  Counter expired{0};       // (event, leaderboard) pairs for a pane the job had settled
+  Counter refused{0};       // (event, leaderboard) pairs that a budget refused
+  Counter results{0};       // result records committed
+  Counter letters_dead{0};  // dead letters committed
+  Counter letters_late{0};  // late letters committed
+  Counter epochs{0};        // epochs committed
   Counter commit_failures{0};
   Counter recoveries{0};
   Counter batches{0};
   Counter events_aggregated{0};  // events taken by the engine
-  Gauge watermark_ms{0};       // the job's; meaningless before watermark_known
+  Gauge watermark_ms{0};         // the job's; meaningless before watermark_known
   std::atomic<bool> watermark_known{false};
-  Gauge lag_messages{-1};      // over all partitions; -1 unknown
+  Gauge lag_messages{-1};  // over all partitions; -1 unknown
   Gauge entries{0};
   Gauge open_panes{0};
   Gauge items_live{0};
   Gauge combinations_live{0};
-  Gauge groups_live{0};        // over all leaderboards
+  Gauge groups_live{0};  // over all leaderboards
   Gauge engine_bytes{0};
   Gauge dictionary_bytes{0};
   Gauge batches_free{0};

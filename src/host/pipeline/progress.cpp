@@ -96,7 +96,8 @@ void Progress::consumed(const Batch& batch) {
     if (span.event_time_max != kNoTime) {
       for (const LeaderboardSpec& board : job_.leaderboards) {
         const WindowSpec& w = board.window;
-        idle_limit_ = std::max(idle_limit_, w.window_end(w.last_window_with(w.pane_of(span.event_time_max))) + job_.time.lateness_ms);
+        idle_limit_ = std::max(
+            idle_limit_, w.window_end(w.last_window_with(w.pane_of(span.event_time_max))) + job_.time.lateness_ms);
       }
     }
   }
@@ -126,7 +127,8 @@ void Progress::tick(std::int64_t now_ns) {
       p.quiet_ms += elapsed_ms;
       if (p.quiet_ms < *job_.time.idle_after_ms) continue;
       p.idle = true;
-      if (p.hole_open) raise_hole(high_ == kNoTime ? kNoTime : high_ + job_.time.disorder_ms + job_.time.lateness_ms + 1);
+      if (p.hole_open)
+        raise_hole(high_ == kNoTime ? kNoTime : high_ + job_.time.disorder_ms + job_.time.lateness_ms + 1);
       p.hole_open = false;
     }
   }
@@ -176,7 +178,8 @@ std::vector<OffsetOut> Progress::offsets(std::uint64_t epoch) const {
 }
 
 std::size_t Progress::idle_count() const {
-  return static_cast<std::size_t>(std::count_if(partitions_.begin(), partitions_.end(), [](const Partition& p) { return p.idle || !p.known; }));
+  return static_cast<std::size_t>(
+      std::count_if(partitions_.begin(), partitions_.end(), [](const Partition& p) { return p.idle || !p.known; }));
 }
 
 }  // namespace marquee

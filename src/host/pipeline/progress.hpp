@@ -2,8 +2,8 @@
 // Engine thread only; no clock of its own.
 //
 // Watermark of a partition: highest event time counted − disorder. Of the job: the minimum over the partitions that
-// are not idle; it never falls. While all are idle it goes on at the pace of the monotonic clock, up to the end of the last
-// window that holds a counted event + lateness.
+// are not idle; it never falls. While all are idle it goes on at the pace of the monotonic clock, up to the end of the
+// last window that holds a counted event + lateness.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ namespace marquee {
 struct CommitMetadata {
   EventTimeMs partition_max = kNoTime;  // highest event time counted from the partition
   EventTimeMs job_watermark = kNoTime;
-  EventTimeMs high = kNoTime;           // highest event time counted from any partition
-  EventTimeMs hole_until = kNoTime;     // windows that begin before this are inexact
+  EventTimeMs high = kNoTime;        // highest event time counted from any partition
+  EventTimeMs hole_until = kNoTime;  // windows that begin before this are inexact
   std::uint64_t epoch = 0;
 
   std::string text() const;
@@ -67,8 +67,8 @@ class Progress {
     bool known = false;
     bool at_end = false;
     bool idle = false;
-    bool hole_open = false;      // began in the middle, and no event of it has said where in time that was
-    std::int64_t quiet_ms = 0;   // since its end was reported, while its fetches succeed
+    bool hole_open = false;     // began in the middle, and no event of it has said where in time that was
+    std::int64_t quiet_ms = 0;  // since its end was reported, while its fetches succeed
   };
   void advance();
   EventTimeMs latest_before(EventTimeMs time) const;

@@ -57,8 +57,8 @@ void WindowBook::open_pane(Board& board, const WindowSpec& window, PaneIndex pan
 
 void WindowBook::mark_dirty(Board& board, const WindowSpec& window, PaneIndex pane, EventTimeMs watermark) {
   const WindowIndex last = window.last_window_with(pane);
-  for (auto it = board.windows.lower_bound(window.first_window_with(pane)); it != board.windows.end() && it->first <= last;
-       ++it) {
+  for (auto it = board.windows.lower_bound(window.first_window_with(pane));
+       it != board.windows.end() && it->first <= last; ++it) {
     it->second.dirty = true;
     // Those that complete only now are found by rank_due itself.
     if (it->second.final_out || complete(window, it->first, watermark)) board.dirty_complete.insert(it->first);
@@ -83,8 +83,9 @@ bool WindowBook::due(const Progress& progress, std::int64_t now_ms) const {
       if (!options_.updates) continue;
     } else {
       if (!board.dirty_complete.empty()) return true;
-      const auto first_new = board.windows.lower_bound(
-          ranked_watermark_ == kNoTime ? board.windows.begin()->first : spec.window.first_window_ending_after(ranked_watermark_));
+      const auto first_new = board.windows.lower_bound(ranked_watermark_ == kNoTime
+                                                           ? board.windows.begin()->first
+                                                           : spec.window.first_window_ending_after(ranked_watermark_));
       if (first_new != board.windows.end() && complete(spec.window, first_new->first, watermark)) return true;
     }
     const auto open = board.windows.lower_bound(
@@ -125,7 +126,8 @@ Status WindowBook::rank_due(Engine& engine, const IdKeeper& ids, const Progress&
     }
     // The earliest incomplete one.
     if (!settled_only || options_.updates) {
-      it = std::find_if(it, board.windows.end(), [&](const auto& w) { return !complete(spec.window, w.first, watermark); });
+      it = std::find_if(it, board.windows.end(),
+                        [&](const auto& w) { return !complete(spec.window, w.first, watermark); });
       const bool may = !board.emitted_once || now_ms - board.last_emit_ms >= spec.emit_every_ms;
       if (it != board.windows.end() && it->second.dirty && may) {
         if (Status s = rank(l, it, false, true); !s.ok()) return s;
@@ -139,7 +141,8 @@ Status WindowBook::rank_due(Engine& engine, const IdKeeper& ids, const Progress&
     }
   }
   ranked_watermark_ = watermark;
-  std::sort(out.begin(), out.end(), [this](const ResultRecord& a, const ResultRecord& b) { return replay_order(job_, a, b); });
+  std::sort(out.begin(), out.end(),
+            [this](const ResultRecord& a, const ResultRecord& b) { return replay_order(job_, a, b); });
   return {};
 }
 
@@ -155,8 +158,7 @@ Status WindowBook::rank_window(LeaderboardIndex index, WindowIndex w, Window& wi
   window.final_out = window.final_out || final;
   const bool pane_refused = board.refused.first <= panes.last && panes.first <= board.refused.last &&
                             board.refused.first <= board.refused.last;
-  const bool window_exact =
-      !ranking_.group_refused && !pane_refused && !progress.in_hole(spec.window.window_start(w));
+  const bool window_exact = !ranking_.group_refused && !pane_refused && !progress.in_hole(spec.window.window_start(w));
   for (const RankedGroup& g : ranking_.groups) {
     if (g.group == kRefusedGroup) continue;
     const bool exact = window_exact && !g.refused;
@@ -209,7 +211,8 @@ void WindowBook::drop_settled(Engine& engine, const Progress& progress,
       board.panes.erase(board.panes.begin());
       --open_panes_;
     }
-    if (board.refused.first <= board.refused.last && over(board.refused.last)) board.refused = {PaneIndex{1}, PaneIndex{0}};
+    if (board.refused.first <= board.refused.last && over(board.refused.last))
+      board.refused = {PaneIndex{1}, PaneIndex{0}};
   }
 }
 

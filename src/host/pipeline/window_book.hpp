@@ -28,13 +28,15 @@ class WindowBook {
     std::uint64_t expired = 0;  // (event, leaderboard) pairs for panes the job had settled
     std::uint64_t refused = 0;  // ... for panes there was no room for
   };
-  // Resolves the batch's slots: a pane that has settled, or that the open-panes budget has no room for, becomes kNoPane.
+  // Resolves the batch's slots: a pane that has settled, or that the open-panes budget has no room for, becomes
+  // kNoPane.
   Admitted admit(Batch& batch, const Progress& progress);
 
   // Panes of `partials` changed: their windows are to be ranked again.
   void touched(const Partials& partials);
 
-  // Whether some window has a result that must go out (complete or settled since the last rank_due), or a provisional one may.
+  // Whether some window has a result that must go out (complete or settled since the last rank_due), or a provisional
+  // one may.
   bool due(const Progress& progress, std::int64_t now_ms) const;
 
   // Appends every result that is due, in replay order. `now_ms`: the clock by which provisional ones are spaced
@@ -43,7 +45,8 @@ class WindowBook {
                   std::vector<ResultRecord>& out);
 
   // Drops panes that no open window needs, from the engine and from here.
-  void drop_settled(Engine& engine, const Progress& progress, std::vector<std::pair<LeaderboardIndex, PaneIndex>>& dropped);
+  void drop_settled(Engine& engine, const Progress& progress,
+                    std::vector<std::pair<LeaderboardIndex, PaneIndex>>& dropped);
 
   // Whether drop_settled() would drop something.
   bool can_drop(const Progress& progress) const;
@@ -52,14 +55,14 @@ class WindowBook {
 
  private:
   struct Window {
-    bool dirty = false;                                         // changed since it was last ranked
-    bool final_out = false;                                     // ranked as complete at least once
-    std::unordered_map<std::uint32_t, std::uint64_t> emitted;   // group id -> revision that went out
+    bool dirty = false;                                        // changed since it was last ranked
+    bool final_out = false;                                    // ranked as complete at least once
+    std::unordered_map<std::uint32_t, std::uint64_t> emitted;  // group id -> revision that went out
   };
   struct Board {
-    std::set<PaneIndex> panes;              // open, with something in them
-    std::map<WindowIndex, Window> windows;  // not yet settled, over at least one pane that was ever open
-    std::set<WindowIndex> dirty_complete;   // complete and dirty: corrections
+    std::set<PaneIndex> panes;                    // open, with something in them
+    std::map<WindowIndex, Window> windows;        // not yet settled, over at least one pane that was ever open
+    std::set<WindowIndex> dirty_complete;         // complete and dirty: corrections
     PaneRun refused{PaneIndex{1}, PaneIndex{0}};  // hull of panes refused for lack of room; empty if first > last
     bool emitted_once = false;
     std::int64_t last_emit_ms = 0;

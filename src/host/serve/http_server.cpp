@@ -44,17 +44,21 @@ namespace http = boost::beast::http;
 using tcp = asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr std::size_t kFirstReadBytes = 512;          // what an idle connection holds ready
-constexpr std::size_t kPipelinedBytesMax = 16 << 10;  // read ahead of the request being answered
-constexpr std::size_t kDiscardedBytesMax = 256 << 10; // read and thrown away behind a refused request
+constexpr std::size_t kFirstReadBytes = 512;           // what an idle connection holds ready
+constexpr std::size_t kPipelinedBytesMax = 16 << 10;   // read ahead of the request being answered
+constexpr std::size_t kDiscardedBytesMax = 256 << 10;  // read and thrown away behind a refused request
 constexpr std::chrono::milliseconds kCloseTimeout{2'000};
 constexpr std::chrono::milliseconds kAcceptPause{100};  // after an accept failed for want of a resource
-constexpr std::size_t kRefusalsMax = 64;              // connections over the bound that are told so at once
-constexpr rlim_t kReservedFds = 256;                  // left to brokers, files and the GPU
+constexpr std::size_t kRefusalsMax = 64;                // connections over the bound that are told so at once
+constexpr rlim_t kReservedFds = 256;                    // left to brokers, files and the GPU
 
 // Between Boost's string_view, whose type changes with its version, and ours.
-std::string_view view_of(beast::string_view text) { return {text.data(), text.size()}; }
-beast::string_view view_of(std::string_view text) { return {text.data(), text.size()}; }
+std::string_view view_of(beast::string_view text) {
+  return {text.data(), text.size()};
+}
+beast::string_view view_of(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 struct ListenAddress {
   std::string host;  // empty: every address
@@ -81,7 +85,8 @@ std::optional<ListenAddress> parse_listen(std::string_view text) {
 // "Tue, 15 Nov 1994 08:12:31 GMT", whatever the locale.
 std::string http_date(std::time_t now) {
   constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   std::tm t{};
   ::gmtime_r(&now, &t);
   char text[64];
@@ -109,7 +114,9 @@ std::size_t connections_allowed(std::size_t wanted) {
 class HttpServer::Server {
  public:
   Server(const ServeConfig& config, const JobSpec& job, const Probe& probe, const SnapshotBoard& board, Log& log)
-      : config_(config), log_(log), metrics_(config, job, probe, board, http_probe_),
+      : config_(config),
+        log_(log),
+        metrics_(config, job, probe, board, http_probe_),
         routes_(job, probe, board, metrics_) {}
   ~Server() { stop(); }
 
@@ -152,8 +159,7 @@ class HttpServer::Server {
 class HttpServer::Server::Session : public std::enable_shared_from_this<Session> {
  public:
   Session(Server& server, tcp::socket socket)
-      : server_(server), stream_(std::move(socket)),
-        buffer_(server.config_.limits.header_bytes + kPipelinedBytesMax) {
+      : server_(server), stream_(std::move(socket)), buffer_(server.config_.limits.header_bytes + kPipelinedBytesMax) {
     server_.http_probe_.connections_open.fetch_add(1, std::memory_order_relaxed);
   }
   ~Session() {
@@ -458,9 +464,17 @@ HttpServer::HttpServer(const ServeConfig& config, const JobSpec& job, const Prob
                        Log& log)
     : server_(std::make_unique<Server>(config, job, probe, board, log)) {}
 HttpServer::~HttpServer() = default;
-Status HttpServer::start() { return server_->start(); }
-void HttpServer::stop() { server_->stop(); }
-std::uint16_t HttpServer::port() const { return server_->port(); }
-const HttpProbe& HttpServer::http_probe() const { return server_->http_probe(); }
+Status HttpServer::start() {
+  return server_->start();
+}
+void HttpServer::stop() {
+  server_->stop();
+}
+std::uint16_t HttpServer::port() const {
+  return server_->port();
+}
+const HttpProbe& HttpServer::http_probe() const {
+  return server_->http_probe();
+}
 
 }  // namespace marquee

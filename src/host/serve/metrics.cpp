@@ -74,8 +74,8 @@ class Series {
     for (std::size_t i = 0; i < LatencyHistogram::kBuckets; ++i) {
       const bool last = i + 1 == LatencyHistogram::kBuckets;
       out.sample_count += histogram.count[i].load(std::memory_order_relaxed);
-      out.bucket.push_back({out.sample_count, last ? std::numeric_limits<double>::infinity()
-                                                   : LatencyHistogram::upper_bound_s(i)});
+      out.bucket.push_back(
+          {out.sample_count, last ? std::numeric_limits<double>::infinity() : LatencyHistogram::upper_bound_s(i)});
     }
     out.sample_sum = static_cast<double>(histogram.sum_ns.load(std::memory_order_relaxed)) * 1e-9;
   }
@@ -150,7 +150,9 @@ void collect_boards(const Scrape& scrape, Series& series, ValueOf value_of) {
   }
 }
 
-double seconds(std::int64_t ms) { return static_cast<double>(ms) * 1e-3; }
+double seconds(std::int64_t ms) {
+  return static_cast<double>(ms) * 1e-3;
+}
 
 struct MetricRow {
   std::string_view name;
@@ -167,9 +169,7 @@ constexpr auto kHistogram = MetricType::Histogram;
 // Every metric there is, in the order of the exposition.
 constexpr MetricRow kMetrics[] = {
     {"marquee_build_info", kGauge, "version, engine", "Always 1; what is running.",
-     [](const Scrape& s, Series& out) {
-       out.add(1.0, {{"version", MARQUEE_VERSION}, {"engine", s.config.engine}});
-     }},
+     [](const Scrape& s, Series& out) { out.add(1.0, {{"version", MARQUEE_VERSION}, {"engine", s.config.engine}}); }},
     {"marquee_ready", kGauge, "", "1 when /readyz answers 200.",
      [](const Scrape& s, Series& out) {
        out.add(is_ready(s.probe.phase.load(std::memory_order_relaxed), s.probe.reason()) ? 1.0 : 0.0);
@@ -194,8 +194,7 @@ constexpr MetricRow kMetrics[] = {
     {"marquee_dead_letters_total", kCounter, "", "Dead letters committed.", figure_of<&Probe::letters_dead>},
     {"marquee_late_letters_total", kCounter, "", "Late letters committed.", figure_of<&Probe::letters_late>},
     {"marquee_epochs_total", kCounter, "", "Epochs committed.", figure_of<&Probe::epochs>},
-    {"marquee_commit_failures_total", kCounter, "", "Epochs whose commit failed.",
-     figure_of<&Probe::commit_failures>},
+    {"marquee_commit_failures_total", kCounter, "", "Epochs whose commit failed.", figure_of<&Probe::commit_failures>},
     {"marquee_recoveries_total", kCounter, "", "Times the state was rebuilt from the last commit.",
      figure_of<&Probe::recoveries>},
 
@@ -224,15 +223,13 @@ constexpr MetricRow kMetrics[] = {
 
     {"marquee_entries", kGauge, "", "Entries (leaderboard, pane, group, item) held by the engine.",
      figure_of<&Probe::entries>},
-    {"marquee_open_panes", kGauge, "", "Panes not yet dropped, over all leaderboards.",
-     figure_of<&Probe::open_panes>},
+    {"marquee_open_panes", kGauge, "", "Panes not yet dropped, over all leaderboards.", figure_of<&Probe::open_panes>},
     {"marquee_items", kGauge, "", "Item ids alive.", figure_of<&Probe::items_live>},
     {"marquee_combinations", kGauge, "", "Combinations of dimension values alive.",
      figure_of<&Probe::combinations_live>},
     {"marquee_groups", kGauge, "", "Groups alive, over all leaderboards.", figure_of<&Probe::groups_live>},
     {"marquee_engine_memory_bytes", kGauge, "", "Memory of the engine's tables.", figure_of<&Probe::engine_bytes>},
-    {"marquee_dictionary_memory_bytes", kGauge, "", "Memory of the dictionary.",
-     figure_of<&Probe::dictionary_bytes>},
+    {"marquee_dictionary_memory_bytes", kGauge, "", "Memory of the dictionary.", figure_of<&Probe::dictionary_bytes>},
     {"marquee_batches_free", kGauge, "", "Batches waiting to be filled; 0 is backpressure.",
      figure_of<&Probe::batches_free>},
 
@@ -256,8 +253,7 @@ constexpr MetricRow kMetrics[] = {
      [](const Scrape& s, Series& out) {
        collect_boards(s, out, [](const ResultRecord& r) { return static_cast<double>(r.events); });
      }},
-    {"marquee_window_end_timestamp_seconds", kGauge, "leaderboard, group",
-     "End of the current window, as Unix time.",
+    {"marquee_window_end_timestamp_seconds", kGauge, "leaderboard, group", "End of the current window, as Unix time.",
      [](const Scrape& s, Series& out) {
        collect_boards(s, out, [](const ResultRecord& r) { return seconds(r.window_end); });
      }},
@@ -302,10 +298,14 @@ constexpr MetricRow kMetrics[] = {
 
 constexpr std::string_view type_name(MetricType type) {
   switch (type) {
-    case MetricType::Counter: return "counter";
-    case MetricType::Gauge: return "gauge";
-    case MetricType::Histogram: return "histogram";
-    default: return "untyped";
+    case MetricType::Counter:
+      return "counter";
+    case MetricType::Gauge:
+      return "gauge";
+    case MetricType::Histogram:
+      return "histogram";
+    default:
+      return "untyped";
   }
 }
 

@@ -152,8 +152,8 @@ std::optional<RequestTarget> parse_target(std::string_view target) {
     if (pair.empty()) continue;
     const std::size_t equals = pair.find('=');
     std::optional<std::string> name = percent_decode(pair.substr(0, equals), true);
-    std::optional<std::string> value = percent_decode(
-        equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1), true);
+    std::optional<std::string> value =
+        percent_decode(equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1), true);
     if (!name || !value) return std::nullopt;
     result.parameters.emplace_back(*std::move(name), *std::move(value));
   }

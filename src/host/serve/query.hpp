@@ -18,7 +18,8 @@ struct RequestTarget {
 // Decodes %XX, and `+` as a space when `plus_is_space`. None if a % is not followed by two hexadecimal digits.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
 
-// Takes "/path?a=b&c", or with "http://host" before it. None if it is neither or wrongly encoded. A fragment is refused.
+// Takes "/path?a=b&c", or with "http://host" before it. None if it is neither or wrongly encoded. A fragment is
+// refused.
 std::optional<RequestTarget> parse_target(std::string_view target);
 
 // Group values of the `group` parameter: a JSON array of strings when it begins with `[`, else one plain value.

@@ -13,13 +13,20 @@ constexpr bool is_ready(Phase phase, std::string_view reason) {
 
 constexpr std::string_view phase_name(Phase phase) {
   switch (phase) {
-    case Phase::kStarting: return "starting";
-    case Phase::kConnecting: return "connecting";
-    case Phase::kRestoring: return "restoring";
-    case Phase::kRunning: return "running";
-    case Phase::kDraining: return "draining";
-    case Phase::kStopped: return "stopped";
-    case Phase::kFailed: return "failed";
+    case Phase::kStarting:
+      return "starting";
+    case Phase::kConnecting:
+      return "connecting";
+    case Phase::kRestoring:
+      return "restoring";
+    case Phase::kRunning:
+      return "running";
+    case Phase::kDraining:
+      return "draining";
+    case Phase::kStopped:
+      return "stopped";
+    case Phase::kFailed:
+      return "failed";
   }
   return "unknown";
 }

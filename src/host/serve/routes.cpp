@@ -132,9 +132,13 @@ HttpReply Routes::index(const RequestTarget&) {
   return reply;
 }
 
-HttpReply Routes::metrics(const RequestTarget&) { return {200, kMetricsContentType, metrics_.text(), {}}; }
+HttpReply Routes::metrics(const RequestTarget&) {
+  return {200, kMetricsContentType, metrics_.text(), {}};
+}
 
-HttpReply Routes::healthz(const RequestTarget&) { return {200, kJson, "{\"alive\":true}\n", {}}; }
+HttpReply Routes::healthz(const RequestTarget&) {
+  return {200, kJson, "{\"alive\":true}\n", {}};
+}
 
 HttpReply Routes::readyz(const RequestTarget&) {
   const Phase phase = probe_.phase.load(std::memory_order_relaxed);
