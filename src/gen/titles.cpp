@@ -18,7 +18,7 @@ constexpr Words kAdjectives{
     "Bright", "Sunken",  "Reckless", "Northern", "Perfect",  "Painted", "Hungry",   "Infinite"};
 constexpr Words kNouns{"River",     "Kingdom", "Garden",  "Empire",   "Harvest",  "Lighthouse", "Shadow",  "Orchard",
                        "Horizon",   "Mirror",  "Bridge",  "Canyon",   "Letter",   "Station",    "Voyage",  "Winter",
-                       "Island",    "Signal",  "Promise", "Tide",     "Compass",  "Archive",    "Ransom",  "Meadow",
+                       "Island",    "Signal",  "Promise", "Tide",     "Cascade",  "Archive",    "Ransom",  "Meadow",
                        "Circus",    "Verdict", "Machine", "Serenade", "Frontier", "Café",       "Oath",    "Eclipse",
                        "Library",   "Runway",  "Fortune", "Covenant", "Balcony",  "Storm",      "Recipe",  "Detour",
                        "Cathedral", "Gambit",  "Lantern", "Motel",    "Refuge",   "Season",     "Theorem", "Avalanche"};

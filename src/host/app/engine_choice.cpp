@@ -14,7 +14,7 @@ EngineFactory engine_factory(EngineKind kind, Log& log) {
       return cuda;
     }
     if (kind == EngineKind::kCuda) return cuda;
-    log.info("the engine is cpu; cuda is not to be had: " + cuda.status().message());
+    log.info("the engine is cpu: " + cuda.status().message());
     return make_cpu_engine(config);
   };
 }

@@ -61,6 +61,7 @@ Status StreamJob::run(const std::atomic<bool>& stop) {
     http.emplace(serve, config_.job, probe_, snapshots_, log_);
     if (Status s = http->start(); !s.ok()) return s;
     http_port_.store(http->port());
+    log_.info("metrics, health and API are at " + config_.http.listen + " (/metrics, /readyz, /api/v1/top)");
   }
   KafkaSource source(source_config(config_), log_, probe_);
   KafkaSink sink(sink_config(config_), config_.job, source, log_, probe_);

@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kAnswerMs = 1'000;  // how long one request may take before `stop` is looked at again
 constexpr std::chrono::milliseconds kRetryPause{100};
+constexpr int kCommitAnswerMs = 15'000;  // after this long without an answer the commit is asked for again
 constexpr std::chrono::seconds kEndMayLag{3};  // after a new leader the end may stand below what was committed
 
 using Steady = std::chrono::steady_clock;
@@ -371,7 +372,7 @@ Status KafkaSource::commit_offsets(const std::vector<OffsetOut>& offsets) {
         rd_kafka_commit_queue(client_->handle(), list.get(), commit_queue_.get(), nullptr, nullptr);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
       rd_kafka_event_t* event = nullptr;
-      for (int waited_ms = 0; event == nullptr && !leave_is_over(); waited_ms += 100) {
+      for (int waited_ms = 0; event == nullptr && waited_ms < kCommitAnswerMs && !leave_is_over(); waited_ms += 100) {
         event = rd_kafka_queue_poll(commit_queue_.get(), 100);
         if (event == nullptr && waited_ms >= 2'000) {
           waiting.say("the offsets of group " + config_.group +
@@ -379,6 +380,8 @@ Status KafkaSource::commit_offsets(const std::vector<OffsetOut>& offsets) {
         }
       }
       error = event == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event);
+      // Asked again; should the first answer still come, it must not be taken for one to a later commit.
+      if (event == nullptr) commit_queue_.reset(rd_kafka_queue_new(client_->handle()));
       if (event != nullptr && error == RD_KAFKA_RESP_ERR_NO_ERROR) {
         const rd_kafka_topic_partition_list_t* answers = rd_kafka_event_topic_partition_list(event);
         for (int i = 0; answers != nullptr && i < answers->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {

@@ -144,6 +144,8 @@ Status Pipeline::Impl::run(const std::atomic<bool>& stop) {
   }
   probe.phase.store(Phase::kRunning);
   probe.set_reason("");
+  parts_.log->info("running: " + std::to_string(progress_.partition_count()) + " partitions, " +
+                   std::to_string(job_.leaderboards.size()) + " leaderboards");
 
   Status status = loop(stop);
   if (!status.ok()) {
