@@ -227,18 +227,28 @@ Status Pipeline::Impl::take(BatchPtr batch) {
   return {};
 }
 
-// The next batch to take, or null. While an epoch waits for its cut, batches that begin no further than where a message
-// ended are set aside, so that partitions in the middle of one come to its end. A lane that is in the middle may need a
-// batch that is held here: so when nothing comes, what was set aside goes on. (A lane's batches keep their order: what
-// goes on with a message is always its lane's next one.)
+// The next batch to take, or null. While an epoch waits for its cut, batches of lanes that stand at one are set aside, so
+// that partitions in the middle of a message come to its end. A lane that is in the middle may need a batch that is held
+// here: so when nothing comes, what was set aside goes on. A lane's batches keep their order: the one that goes on with a
+// message is its lane's next, so it is looked for among those set aside before any other is taken from the queue.
 BatchPtr Pipeline::Impl::next_batch(bool cut_wanted) {
+  const auto goes_on = [this](const BatchPtr& batch) {
+    return std::any_of(batch->spans.begin(), batch->spans.end(), [this](const PartitionSpan& span) {
+      return raw(span.partition) < in_message_.size() && in_message_[raw(span.partition)];
+    });
+  };
+  if (cut_wanted) {
+    if (const auto it = std::find_if(set_aside_.begin(), set_aside_.end(), goes_on); it != set_aside_.end()) {
+      BatchPtr batch = std::move(*it);
+      set_aside_.erase(it);
+      return batch;
+    }
+  }
   while (cut_wanted) {
     const bool may_starve = !set_aside_.empty() && pool_.free_count() == 0;
     BatchPtr batch = queue_->pop(set_aside_.empty() ? kTick : may_starve ? std::chrono::milliseconds{0} : kCutWait);
     if (batch == nullptr) break;
-    for (const PartitionSpan& span : batch->spans) {
-      if (raw(span.partition) < in_message_.size() && in_message_[raw(span.partition)]) return batch;
-    }
+    if (goes_on(batch)) return batch;
     set_aside_.push_back(std::move(batch));
   }
   if (set_aside_.empty()) return cut_wanted ? BatchPtr{} : queue_->pop(kTick);
