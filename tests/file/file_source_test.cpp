@@ -16,8 +16,8 @@
 namespace marquee {
 namespace {
 
-using ::testing::HasSubstr;
 using std::chrono::milliseconds;
+using ::testing::HasSubstr;
 using Lines = std::vector<std::pair<std::int64_t, std::string>>;
 
 std::string temporary(const std::string& name) {
@@ -201,7 +201,10 @@ TEST(FileSource, ReadsManyMembersFramesPaddingAndEmptyOnes) {
   EXPECT_EQ(lines_of(gzipped("one\ntw") + gzipped("") + gzipped("o\nthree")), model(text));
   EXPECT_EQ(lines_of(gzipped(text) + std::string(512, '\0')), model(text));
   EXPECT_EQ(lines_of(zstandard("one\ntw") + zstandard("") + zstandard("o\nthree")), model(text));
-  const std::string skippable("\x50\x2a\x4d\x18\x04\x00\x00\x00" "abcd", 12);
+  const std::string skippable(
+      "\x50\x2a\x4d\x18\x04\x00\x00\x00"
+      "abcd",
+      12);
   EXPECT_EQ(lines_of(skippable + zstandard(text)), model(text));
   EXPECT_EQ(lines_of(gzipped("")), Lines{});
 }
