@@ -15,6 +15,7 @@
 
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -204,6 +205,26 @@ TEST_F(Cli, AFailingWorldIs69WithASentence) {
   EXPECT_THAT(closed.err, HasSubstr("standard output was closed"));
   EXPECT_EQ(shell(replay_ + "--summary /no/such/dir/s.json").code, 69);
   EXPECT_EQ(shell("marquee version >/dev/full").code, 69);
+}
+
+TEST_F(Cli, GenEndsWithHowManyWentWhere) {
+  const std::string out = temporary("gen.ndjson");
+  const Ran file = shell("marquee gen --count 1500 --output " + out);
+  EXPECT_EQ(file.code, 0);
+  EXPECT_THAT(file.err, StartsWith("1,500 events written to " + out + "; "));
+  const Ran full = shell("marquee gen --count 1500 --output /dev/full");
+  EXPECT_EQ(full.code, 69);
+  EXPECT_THAT(full.err, HasSubstr("\n0 events written to /dev/full\n"));
+}
+
+TEST_F(Cli, GenSaysOnceThatNoBrokerAnswersAndHowItEndedWhenInterrupted) {
+  const Ran ran = shell("export pid=" + temporary("gen.pid") +
+                        "; { bash -c 'echo $$ >$pid; exec " MARQUEE_BINARY
+                        " gen --brokers 127.0.0.1:1' 2>&1; echo code $?; } | while read -r line; do"
+                        " echo \"$line\"; if [[ $line == *trying* ]]; then kill -TERM \"$(<$pid)\"; fi; done");
+  EXPECT_THAT(ran.out, StartsWith("marquee: no Kafka broker answers at 127.0.0.1:1"));
+  EXPECT_THAT(ran.out, HasSubstr("\nmarquee: stopped before a Kafka broker answered at 127.0.0.1:1; nothing was sent"));
+  EXPECT_THAT(ran.out, EndsWith("\nstopped: 0 events sent to topic watch-events at 127.0.0.1:1\ncode 69\n"));
 }
 
 TEST_F(Cli, AnInterruptedReplaySaysSoAndIsNot0) {
