@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -15,12 +16,15 @@
 #include "app/console_log.hpp"
 #include "app/replay_summary.hpp"
 #include "app/stop_signal.hpp"
+#include "app/usage.hpp"
 #include "app/verbs.hpp"
 #include "gen/gen.hpp"
 
 namespace marquee {
 namespace {
 
+constexpr std::uint64_t kAny = std::numeric_limits<std::uint64_t>::max();  // what is too much, gen::resolve says
+constexpr std::uint64_t kAny32 = std::numeric_limits<std::uint32_t>::max();
 constexpr const char* kExamples = R"(Examples:
   marquee gen                                                  20,000 events a minute to 127.0.0.1:9092
   marquee gen --count 1000000 --seed 7 --output events.ndjson --ledger ledger.json
@@ -173,14 +177,24 @@ void add_gen(CLI::App& app, Action& action) {
   verb->footer(kExamples);
   verb->add_option("--output,-o", o.output, "write to a file, - is standard output; without it to Kafka")
       ->type_name("FILE");
-  verb->add_option("--brokers", o.brokers, "Kafka brokers")->capture_default_str();
-  verb->add_option("--topic", o.topic, "Kafka topic; created where it is missing")->capture_default_str();
-  verb->add_option("--partitions", o.partitions, "partitions of a topic that is created")->capture_default_str();
-  verb->add_option("--key", flags->key, "what shares a partition: viewer or item")
-      ->check(CLI::IsMember({"viewer", "item"}))
+  verb->add_option("--brokers", o.brokers, "Kafka brokers")->type_name("HOST:PORT,…")->capture_default_str();
+  verb->add_option("--topic", o.topic, "Kafka topic; created where it is missing")
+      ->type_name("NAME")
       ->capture_default_str();
-  verb->add_option("--pack", o.pack, "events a Kafka message, as NDJSON")->capture_default_str();
-  verb->add_option("--compression", o.compression, "none, gzip, snappy, lz4 or zstd")->capture_default_str();
+  verb->add_option("--partitions", o.partitions, "partitions of a topic that is created")
+      ->type_name("N")
+      ->check(whole_number(0, kAny32))
+      ->capture_default_str();
+  verb->add_option("--key", flags->key, "what shares a partition: viewer or item")
+      ->check(one_of({"viewer", "item"}))
+      ->capture_default_str();
+  verb->add_option("--pack", o.pack, "events a Kafka message, as NDJSON")
+      ->type_name("N")
+      ->check(whole_number(0, kAny32))
+      ->capture_default_str();
+  verb->add_option("--compression", o.compression, "of Kafka messages")
+      ->check(one_of({"none", "gzip", "snappy", "lz4", "zstd"}))
+      ->capture_default_str();
   verb->add_flag("--may-repeat", flags->may_repeat, "no idempotent producer: a retry may repeat or reorder events");
   verb->add_option("--kafka", flags->kafka, "one of librdkafka's settings; may be repeated")
       ->type_name("NAME=VALUE")
@@ -190,19 +204,36 @@ void add_gen(CLI::App& app, Action& action) {
       ->type_name("RATE");
   verb->add_option("--density", flags->density, "events per event time; to a file 20000/min unless given")
       ->type_name("RATE");
-  verb->add_option("--threads", o.threads, "threads that make events")->capture_default_str();
-  verb->add_option("--count", flags->count, "stop after so many events")->type_name("N")->check(CLI::PositiveNumber);
+  verb->add_option("--threads", o.threads, "threads that make events")
+      ->type_name("N")
+      ->check(whole_number(0, kAny32))
+      ->capture_default_str();
+  verb->add_option("--count", flags->count, "stop after so many events")->type_name("N")->check(whole_number(1, kAny));
   verb->add_option("--for", flags->duration, "stop after so much event time, such as 10m")->type_name("DURATION");
   verb->add_option("--start", flags->start, "event time of the first event: 2025-11-22T08:00:00Z, milliseconds, or now")
       ->type_name("TIME");
-  verb->add_option("--seed", o.seed, "same seed and start, same bytes")->capture_default_str();
-  verb->add_option("--titles", o.titles, "titles in the catalogue")->capture_default_str();
-  verb->add_option("--viewers", o.viewers, "different viewers; 0: twice those who watch at once")
+  verb->add_option("--seed", o.seed, "same seed and start, same bytes")
+      ->type_name("N")
+      ->check(whole_number(0, kAny))
       ->capture_default_str();
-  verb->add_option("--late-share", o.late_share, "share of events far behind")->capture_default_str();
-  verb->add_option("--bad-share", o.bad_share, "share of records that are malformed or invalid")->capture_default_str();
+  verb->add_option("--titles", o.titles, "titles in the catalogue")
+      ->type_name("N")
+      ->check(whole_number(0, kAny32))
+      ->capture_default_str();
+  verb->add_option("--viewers", o.viewers, "different viewers; 0: twice those who watch at once")
+      ->type_name("N")
+      ->check(whole_number(0, kAny))
+      ->capture_default_str();
+  verb->add_option("--late-share", o.late_share, "share of events far behind")
+      ->type_name("SHARE")
+      ->check(share())
+      ->capture_default_str();
+  verb->add_option("--bad-share", o.bad_share, "share of records that are malformed or invalid")
+      ->type_name("SHARE")
+      ->check(share())
+      ->capture_default_str();
   verb->add_option("--profile", flags->profile, "full, or small: about 195 bytes an event")
-      ->check(CLI::IsMember({"full", "small"}))
+      ->check(one_of({"full", "small"}))
       ->capture_default_str();
   verb->add_option("--ledger", o.ledger, "write what was sent, to reconcile results with, as JSON")->type_name("FILE");
   verb->callback([flags, &action] { action = [flags] { return run_gen(*flags); }; });
