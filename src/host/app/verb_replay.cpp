@@ -13,6 +13,7 @@
 #include "app/replay_summary.hpp"
 #include "app/stop_signal.hpp"
 #include "app/system_clock.hpp"
+#include "app/usage.hpp"
 #include "app/verbs.hpp"
 #include "file/file_source.hpp"
 #include "file/memory_pane_log.hpp"
@@ -101,9 +102,9 @@ void add_replay(CLI::App& app, Action& action) {
       ->type_name("FILE");
   verb->add_option("--threads", options->threads, "threads that read and decode; the output is the same for any number")
       ->type_name("N")
-      ->check(CLI::Range(1, 256));
+      ->check(whole_number(1, 256));
   verb->add_flag("--updates", options->updates, "print provisional results too, by the clock of the events");
-  verb->add_option("--engine", options->engine, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  verb->add_option("--engine", options->engine, "auto, cpu or cuda")->check(one_of({"auto", "cpu", "cuda"}));
   verb->callback([options, &action] { action = [options] { return run_replay(*options); }; });
 }
 

@@ -227,10 +227,11 @@ Status Pipeline::Impl::take(BatchPtr batch) {
   return {};
 }
 
-// The next batch to take, or null. While an epoch waits for its cut, batches of lanes that stand at one are set aside, so
-// that partitions in the middle of a message come to its end. A lane that is in the middle may need a batch that is held
-// here: so when nothing comes, what was set aside goes on. A lane's batches keep their order: the one that goes on with a
-// message is its lane's next, so it is looked for among those set aside before any other is taken from the queue.
+// The next batch to take, or null. While an epoch waits for its cut, batches of lanes that stand at one are set aside,
+// so that partitions in the middle of a message come to its end. A lane that is in the middle may need a batch that is
+// held here: so when nothing comes, what was set aside goes on. A lane's batches keep their order: the one that goes on
+// with a message is its lane's next, so it is looked for among those set aside before any other is taken from the
+// queue.
 BatchPtr Pipeline::Impl::next_batch(bool cut_wanted) {
   const auto goes_on = [this](const BatchPtr& batch) {
     return std::any_of(batch->spans.begin(), batch->spans.end(), [this](const PartitionSpan& span) {
