@@ -50,7 +50,7 @@ int run_replay(const ReplayOptions& options) {
 
   PipelineOptions pipeline_options;
   pipeline_options.lanes = options.threads > 0 ? options.threads : config->engine.threads;
-  pipeline_options.batches = std::max<std::size_t>(config->engine.batches, pipeline_options.lanes + 2);
+  pipeline_options.batches = config->engine.batches;
   pipeline_options.batch_events = config->engine.batch_events;
   pipeline_options.batch_bytes = config->engine.batch_bytes;
   pipeline_options.commit_every_ms = config->sink.commit_every_ms;

@@ -10,6 +10,7 @@
 // entries budget leaves no room for a new (group, item), the engine adds to (group, 0) instead.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,6 +24,10 @@
 #include "core/status.hpp"
 
 namespace marquee {
+
+// How many batches an engine may keep when submit() returns: those whose events are still on their way to a device.
+// Pools are sized by it.
+inline constexpr std::size_t kEngineBatchesHeldMax = 2;
 
 // What an entry gained, or holds.
 struct PartialRow {
@@ -112,7 +117,9 @@ class Engine {
   virtual void map_combination(CombinationId combination, std::span<const GroupId> groups) = 0;
 
   // Takes the events of a batch whose ids are all given and whose slots are resolved (kNoPane: not for this
-  // leaderboard). The batch goes home when it has been consumed, now or later. Errors: a lost device.
+  // leaderboard); at most EngineConfig::batch_events_max, in columns made before the engine was. The batch goes home
+  // when it has been consumed, now or later, but when submit() returns no more than kEngineBatchesHeldMax are still
+  // held (it waits for the oldest). Errors: a lost device.
   virtual Status submit(BatchPtr batch) = 0;
   // Events of the current epoch so far, times leaderboards they count in at most; the pipeline ends an epoch early by
   // it.
