@@ -13,6 +13,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -127,7 +128,26 @@ TEST(Render, BoardsStandSideBySideAsFarAsTheyFit) {
   EXPECT_EQ(columns(50), 1u);
   EXPECT_EQ(columns(80), 2u);
   EXPECT_EQ(columns(120), 2u);  // three would fit, but two bands of two are even
-  EXPECT_EQ(columns(160), 4u);
+  EXPECT_EQ(columns(160), 2u);  // four would fit, but cut titles short where there is height enough
+  EXPECT_EQ(columns(200), 4u);
+}
+
+TEST(Render, EveryBoardsHeadTellsTheSameThings) {
+  Frame frame = sample_frame(2, 3);
+  frame.boards[0].name = "documentary";
+  const std::string one_window = render(frame, 80, 24, false);
+  EXPECT_THAT(one_window, StartsWith("marquee  trending, tumbling 10s, by views  12:01:00–12:01:10 "));
+  EXPECT_THAT(one_window,
+              HasSubstr("\ndocumentary 1,482 events · provisional   group1      1,482 events · provisional\n"));
+  frame.boards[1].events = 1'000'000;  // one head has no room for it: none has it
+  const std::string crowded = render(frame, 78, 24, false);
+  EXPECT_THAT(crowded, HasSubstr("\ndocumentary               provisional   group1                    provisional\n"));
+  frame.boards[1].window_end += 10'000;
+  frame.boards[1].window_start += 10'000;
+  const std::string two_windows = render(frame, 130, 24, false);
+  EXPECT_THAT(two_windows, StartsWith("marquee  trending, tumbling 10s, by views  12:01:10–12:01:20 "));
+  EXPECT_THAT(two_windows, HasSubstr("documentary      12:01:00–12:01:10 · 1,482 events · provisional"));
+  EXPECT_THAT(two_windows, HasSubstr("12:01:10–12:01:20 · 1,000,000 events · provisional"));
 }
 
 TEST(Render, EightyByTwentyFourShowsEveryRowItCan) {

@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::size_t kBoardColumnsMin = 36;    // two boards in 80 columns
 constexpr std::size_t kBoardColumnsMax = 64;    // wider only draws titles and numbers apart
-constexpr std::size_t kBoardColumnsRoomy = 48;  // narrower boards save on the gaps between their columns
+constexpr std::size_t kBoardColumnsRoomy = 44;  // room for most titles
+constexpr std::size_t kBoardColumnsLoose = 48;  // narrower boards save on the gaps between their columns
 constexpr std::size_t kGapColumns = 3;
 constexpr std::size_t kBoardFrameLines = 3;   // name, rule, and the blank line below
 constexpr std::size_t kRowsMin = 3;           // fewer make no board; leave boards out first
@@ -51,6 +52,11 @@ std::string format_window(const FrameBoard& board, std::int64_t utc_offset_ms) {
   return text += format_clock(board.window_end, utc_offset_ms);
 }
 
+// Beside a board's name.
+std::string window_part(const FrameBoard& board, std::int64_t utc_offset_ms) {
+  return format_window(board, utc_offset_ms) + " · ";
+}
+
 std::string format_seconds(std::int64_t ms) {
   return ms >= 100'000 || ms <= -100'000 ? format_duration(ms) : decimal(static_cast<double>(ms) * 1e-3, 1) + "s";
 }
@@ -63,6 +69,20 @@ std::string format_memory(std::uint64_t bytes) {
   return grouped((bytes + 500'000) / 1'000'000) + " MB";
 }
 
+std::string format_watch(const FrameRow& row) {
+  return format_duration(static_cast<std::int64_t>(row.watch_ms));
+}
+
+// The columns of a board's rows, and how wide each is.
+struct Table {
+  std::size_t gap = 2, rank = 2, title = 0, views = 0, watch = 0, movement = 0;
+
+  std::size_t title_begin() const { return rank + gap; }
+  std::size_t views_end() const { return title_begin() + title + gap + views; }
+  std::size_t watch_end() const { return views_end() + (watch == 0 ? 0 : 2 + watch); }
+  std::size_t end() const { return watch_end() + (movement == 0 ? 0 : gap + movement); }
+};
+
 // How boards are laid out.
 struct Layout {
   std::size_t columns = 1;  // boards side by side
@@ -70,16 +90,54 @@ struct Layout {
   std::size_t boards = 0;  // shown
   std::size_t rows = 0;    // shown of each
   bool heading = false;    // a line that names the columns
+  bool window = false;     // beside each name
+  bool events = false;     // likewise
+  Table table;
 };
 
+// The same columns for all boards, so that they stand one below the other.
+Table measure(const std::vector<FrameBoard>& boards, const Layout& layout) {
+  Table table;
+  table.gap = layout.board_width < kBoardColumnsLoose ? 1 : 2;
+  table.views = layout.heading ? 5 : 3;
+  table.watch = layout.heading ? 7 : 6;
+  for (std::size_t b = 0; b < layout.boards; ++b) {
+    const std::size_t rows = std::min(layout.rows, boards[b].rows.size());
+    table.rank = std::max(table.rank, std::to_string(rows).size());
+    for (std::size_t i = 0; i < rows; ++i) {
+      const FrameRow& row = boards[b].rows[i];
+      table.views = std::max(table.views, columns_of(grouped(row.views)));
+      table.watch = std::max(table.watch, columns_of(format_watch(row)));
+      if (row.movement.kind != Movement::Kind::kUnknown) {
+        table.movement = std::max<std::size_t>({table.movement, 3, columns_of(format_movement(row.movement))});
+      }
+    }
+  }
+  // What a very narrow board gives up: watch time, then movement.
+  const auto left = [&] { return layout.board_width - std::min(layout.board_width, table.end()); };
+  if (left() < 10) table.watch = 0;
+  if (left() < 8) table.movement = 0;
+  table.title = left();
+  return table;
+}
+
+std::size_t columns_that_fit(std::size_t width, std::size_t board_width, std::size_t boards) {
+  return std::clamp<std::size_t>((width + kGapColumns) / (board_width + kGapColumns), 1,
+                                 std::max<std::size_t>(boards, 1));
+}
+
+// Boards as wide as titles want to be, if all of them then find room with all their rows; else as many as fit.
 Layout lay_out(const std::vector<FrameBoard>& boards, std::size_t width, std::size_t lines) {
   Layout layout;
   std::size_t rows_wanted = 0;
   for (const FrameBoard& board : boards) rows_wanted = std::max(rows_wanted, board.rows.size());
   const std::size_t count = boards.size();
-  const std::size_t columns_max = std::clamp<std::size_t>((width + kGapColumns) / (kBoardColumnsMin + kGapColumns), 1,
-                                                          std::max<std::size_t>(count, 1));
+  std::size_t columns_max = columns_that_fit(width, kBoardColumnsRoomy, count);
   std::size_t bands = (count + columns_max - 1) / columns_max;
+  if (columns_max == 1 || bands * (kBoardFrameLines + rows_wanted) > lines + 1) {
+    columns_max = columns_that_fit(width, kBoardColumnsMin, count);
+    bands = (count + columns_max - 1) / columns_max;
+  }
   // The last band needs no blank line below: as if there were one line more.
   const std::size_t bands_max =
       std::max<std::size_t>(1, (lines + 1) / (kBoardFrameLines + std::min(rows_wanted, kRowsMin)));
@@ -102,14 +160,48 @@ Layout lay_out(const std::vector<FrameBoard>& boards, std::size_t width, std::si
   return layout;
 }
 
+std::string_view state_of(const FrameBoard& board) {
+  return !board.exact ? (board.final ? "final, inexact" : "inexact") : (board.final ? "final" : "provisional");
+}
+
+std::string events_part(const FrameBoard& board) {
+  return grouped(board.events) + (board.events == 1 ? " event · " : " events · ");
+}
+
+// The board with the newest window.
+const FrameBoard* newest(const std::vector<FrameBoard>& boards) {
+  const auto later = [](const FrameBoard& a, const FrameBoard& b) { return a.window_end < b.window_end; };
+  const auto found = std::max_element(boards.begin(), boards.end(), later);
+  return found == boards.end() ? nullptr : &*found;
+}
+
+// What stands beside the names: the same for all boards, so that none looks as if it lacked something. The window does
+// not where it stands above them all already (`above`, may be null).
+void choose_parts(const std::vector<FrameBoard>& boards, std::int64_t utc_offset_ms, const FrameBoard* above,
+                  Layout& layout) {
+  const bool told = above != nullptr && std::all_of(boards.begin(), boards.end(), [&](const FrameBoard& board) {
+                      return board.window_start == above->window_start && board.window_end == above->window_end;
+                    });
+  const auto fits = [&](bool window, bool events) {
+    const auto shown = boards.begin() + static_cast<std::ptrdiff_t>(layout.boards);
+    return std::all_of(boards.begin(), shown, [&](const FrameBoard& board) {
+      std::size_t columns = columns_of(board.name) + 1 + state_of(board).size();
+      if (window) columns += columns_of(window_part(board, utc_offset_ms));
+      if (events) columns += columns_of(events_part(board));
+      return columns <= layout.board_width;
+    });
+  };
+  layout.window = !told && fits(true, false);
+  layout.events = fits(layout.window, true);
+}
+
 // Draws the lines of one board, each `layout.board_width` wide at most.
 class BoardDrawing {
  public:
   BoardDrawing(const FrameBoard& board, const Layout& layout, std::int64_t utc_offset_ms, bool color)
-      : board_(board), width_(layout.board_width), color_(color) {
-    name_and_window(utc_offset_ms);
+      : board_(board), table_(layout.table), width_(layout.board_width), color_(color) {
+    name_and_state(layout, utc_offset_ms);
     rule();
-    measure_columns(layout.heading);
     if (layout.heading) heading();
     for (std::size_t i = 0; i < layout.rows && i < board.rows.size(); ++i) row(i);
   }
@@ -118,25 +210,19 @@ class BoardDrawing {
  private:
   Line& begin() { return lines_.emplace_back(width_, color_); }
 
-  // The name, and as much of "12:01:00–12:01:10 · 482 events · provisional" as there is room for.
-  void name_and_window(std::int64_t utc_offset_ms) {
-    const std::string_view state =
-        !board_.exact ? (board_.final ? "final, inexact" : "inexact") : (board_.final ? "final" : "provisional");
-    const std::string_view state_style = !board_.exact ? kWarn : board_.final ? kGood : kFresh;
-    const std::size_t left = width_ - std::min(width_, columns_of(board_.name) + 2);
-    std::string window = format_window(board_, utc_offset_ms) + " · ";
-    std::string events = grouped(board_.events) + (board_.events == 1 ? " event · " : " events · ");
-    if (columns_of(window) + columns_of(events) + state.size() > left) events.clear();
-    if (columns_of(window) + state.size() > left) window.clear();
-    const std::size_t right = columns_of(window) + columns_of(events) + state.size();
-
+  // The name, and what the layout chose of "12:01:00–12:01:10 · 482 events · provisional". A long name is cut.
+  void name_and_state(const Layout& layout, std::int64_t utc_offset_ms) {
+    const std::string parts = (layout.window ? window_part(board_, utc_offset_ms) : std::string()) +
+                              (layout.events ? events_part(board_) : std::string());
+    const std::string_view state = state_of(board_);
+    const std::size_t right = columns_of(parts) + state.size();
     Line& line = begin();
-    const bool room = right <= left;
-    line.add(board_.name, kBold, room ? width_ - right - 2 : width_);
+    const bool room = right + 1 < width_;
+    line.add(board_.name, kBold, room ? width_ - right - 1 : width_);
     if (!room) return;
     line.pad_to(width_ - right);
-    line.add(window + events, kDim);
-    line.add(state, state_style);
+    line.add(parts, kDim);
+    line.add(state, !board_.exact ? kWarn : board_.final ? kGood : kFresh);
   }
 
   // The rule below the name is the window's progress.
@@ -148,51 +234,23 @@ class BoardDrawing {
     line.add(repeated(color_ ? "━" : "─", width_ - done), kDim);
   }
 
-  void measure_columns(bool heading) {
-    views_columns_ = heading ? 5 : 3;
-    watch_columns_ = heading ? 7 : 6;
-    for (const FrameRow& each : board_.rows) {
-      views_columns_ = std::max(views_columns_, columns_of(grouped(each.views)));
-      watch_columns_ = std::max(watch_columns_, columns_of(format_watch(each)));
-      movement_columns_ = std::max(movement_columns_, columns_of(format_movement(each.movement)));
-    }
-    if (movement_columns_ > 0) movement_columns_ = std::max<std::size_t>(movement_columns_, 3);
-    rank_columns_ = std::max<std::size_t>(2, std::to_string(board_.rows.size()).size());
-    gap_ = width_ < kBoardColumnsRoomy ? 1 : 2;
-    // What a very narrow board gives up: watch time, then movement.
-    const auto title_columns = [this] {
-      const std::size_t taken = title_begin() + gap_ + views_columns_ + watch_part() + movement_part();
-      return width_ > taken ? width_ - taken : 0;
-    };
-    if (title_columns() < 10) watch_columns_ = 0;
-    if (title_columns() < 8) movement_columns_ = 0;
-    title_columns_ = title_columns();
-  }
-  std::size_t title_begin() const { return rank_columns_ + gap_; }
-  std::size_t views_end() const { return title_begin() + title_columns_ + gap_ + views_columns_; }
-  std::size_t watch_part() const { return watch_columns_ == 0 ? 0 : 2 + watch_columns_; }
-  std::size_t movement_part() const { return movement_columns_ == 0 ? 0 : gap_ + movement_columns_; }
-  static std::string format_watch(const FrameRow& row) {
-    return format_duration(static_cast<std::int64_t>(row.watch_ms));
-  }
-
   void heading() {
     Line& line = begin();
-    line.add_right("views", views_end(), kDim);
-    if (watch_columns_ > 0) line.add_right("watched", views_end() + watch_part(), kDim);
+    line.add_right("views", table_.views_end(), kDim);
+    if (table_.watch > 0) line.add_right("watched", table_.watch_end(), kDim);
   }
 
   void row(std::size_t index) {
     const FrameRow& shown = board_.rows[index];
     Line& line = begin();
     const std::string_view emphasis = index == 0 ? kBold : kPlain;
-    line.add_right(std::to_string(index + 1), rank_columns_, kDim);
-    line.pad_to(title_begin());
-    line.add(shown.title, emphasis, title_columns_);
-    line.add_right(grouped(shown.views), views_end(), emphasis);
-    if (watch_columns_ > 0) line.add_right(format_watch(shown), views_end() + watch_part(), kDim);
-    if (movement_columns_ > 0) {
-      line.pad_to(views_end() + watch_part() + gap_);
+    line.add_right(std::to_string(index + 1), table_.rank, kDim);
+    line.pad_to(table_.title_begin());
+    line.add(shown.title, emphasis, table_.title);
+    line.add_right(grouped(shown.views), table_.views_end(), emphasis);
+    if (table_.watch > 0) line.add_right(format_watch(shown), table_.watch_end(), kDim);
+    if (table_.movement > 0) {
+      line.pad_to(table_.watch_end() + table_.gap);
       line.add(format_movement(shown.movement), style_of(shown.movement));
     }
   }
@@ -205,10 +263,9 @@ class BoardDrawing {
   }
 
   const FrameBoard& board_;
+  const Table table_;
   std::size_t width_;
   bool color_;
-  std::size_t gap_ = 2, rank_columns_ = 2, title_columns_ = 0, views_columns_ = 0, watch_columns_ = 0,
-              movement_columns_ = 0;
   std::vector<Line> lines_;
 };
 
@@ -233,6 +290,10 @@ std::string render(const Frame& frame, std::size_t width, std::size_t height, bo
   Line top(width, color);
   top.add("marquee", kTitle);
   top.add_if_fits("  " + frame.title);
+  const FrameBoard* above = frame.boards.size() > 1 ? newest(frame.boards) : nullptr;
+  const std::string window = above == nullptr ? "" : "  " + format_window(*above, frame.utc_offset_ms);
+  if (top.columns() + columns_of(window) + 2 + columns_of(frame.state) > width) above = nullptr;
+  if (above != nullptr) top.add(window);
   if (top.columns() + 2 + columns_of(frame.state) <= width) {
     top.add_right(frame.state, width, frame.ready ? kDim : kWarn);
     lines.push_back(top.take());
@@ -258,7 +319,9 @@ std::string render(const Frame& frame, std::size_t width, std::size_t height, bo
     waiting.add("waiting for the first result …", kDim);
     lines.push_back(waiting.take());
   }
-  const Layout layout = lay_out(frame.boards, width, room);
+  Layout layout = lay_out(frame.boards, width, room);
+  choose_parts(frame.boards, frame.utc_offset_ms, above, layout);
+  layout.table = measure(frame.boards, layout);
   for (std::size_t first = 0; first < layout.boards; first += layout.columns) {
     if (first > 0) lines.emplace_back();
     std::vector<BoardDrawing> band;
