@@ -112,10 +112,10 @@ class Report:
             notes = ("" if r["met"] else "  (not reached)") + ("  " + r["note"] if r["note"] else "")
             print(f"{r['measure']:<{width}}  {r['reached']:>9g}  {r['at_least']:>9g}  {r['aim']:>7g}{notes}")
 
-    def write_table(self):
-        """The rows of this run, in place of those of the same measures in an earlier one."""
+    def write_table(self, whole):
+        """The rows of this run; of one that was not `whole`, in place of the same measures' in an earlier one."""
         table = RESULTS / "table.json"
-        old = json.loads(table.read_text(encoding="utf8"))["rows"] if table.exists() else []
+        old = json.loads(table.read_text(encoding="utf8"))["rows"] if table.exists() and not whole else []
         fresh = {r["measure"] for r in self.rows}
         self.write("table", {"rows": self.rows + [r for r in old if r["measure"] not in fresh]})
 
@@ -441,7 +441,7 @@ def main():
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     report.print()
-    report.write_table()
+    report.write_table(whole=not args.only)
 
 
 if __name__ == "__main__":
