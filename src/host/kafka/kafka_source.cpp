@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kAnswerMs = 1'000;  // how long one request may take before `stop` is looked at again
 constexpr std::chrono::milliseconds kRetryPause{100};
-constexpr int kCommitAnswerMs = 15'000;  // after this long without an answer the commit is asked for again
+constexpr int kCommitAnswerMs = 15'000;        // after this long without an answer the commit is asked for again
 constexpr std::chrono::seconds kEndMayLag{3};  // after a new leader the end may stand below what was committed
 
 using Steady = std::chrono::steady_clock;
@@ -349,6 +349,15 @@ Status KafkaSource::seek(const std::vector<PartitionStart>& starts) {
     }
   }
   return {};
+}
+
+bool KafkaSource::leave_is_over() const {
+  if (!stopped()) return false;
+  const std::int64_t now_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now().time_since_epoch()).count();
+  std::int64_t seen_ms = 0;
+  if (stop_seen_ms_.compare_exchange_strong(seen_ms, now_ms, std::memory_order_relaxed)) seen_ms = now_ms;
+  return now_ms - seen_ms >= config_.leave_within_ms;
 }
 
 Status KafkaSource::commit_offsets(const std::vector<OffsetOut>& offsets) {
