@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <mutex>
 #include <random>
 #include <thread>
 
@@ -120,10 +122,12 @@ int main(int argc, char** argv) {
   }
   std::signal(SIGINT, [](int) { leave = true; });
   std::jthread feeder([&](std::stop_token stop) {
-    while (!stop.stop_requested()) {
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock lock(mutex);
+    do {
       publish(wall_ms());
-      std::this_thread::sleep_for(std::chrono::milliseconds(500));
-    }
+    } while (!stopped.wait_for(lock, stop, std::chrono::milliseconds(500), [&] { return stop.stop_requested(); }));
   });
   std::jthread viewer([&](std::stop_token stop) { view.run(stop); });
   while (!leave) ::pause();

@@ -68,7 +68,7 @@ class Style:
                     index = codes.pop(0)
                     color = palette_256(index)
                 elif kind == 2 and len(codes) >= 3:
-                    color = "#%02x%02x%02x" % tuple(codes[:3])
+                    color = "#{:02x}{:02x}{:02x}".format(*codes[:3])
                     del codes[:3]
                 else:
                     continue
@@ -86,7 +86,7 @@ def palette_256(index):
         return "#%02x%02x%02x" % ((8 + 10 * (index - 232),) * 3)
     steps = [0, 95, 135, 175, 215, 255]
     index -= 16
-    return "#%02x%02x%02x" % (steps[index // 36], steps[index // 6 % 6], steps[index % 6])
+    return f"#{steps[index // 36]:02x}{steps[index // 6 % 6]:02x}{steps[index % 6]:02x}"
 
 
 def columns_of(char):
@@ -96,7 +96,7 @@ def columns_of(char):
 
 
 def runs_of(line, style):
-    """Yields (column, columns, text, style key) for each run of one style; runs end at wide gaps and wide characters."""
+    """Yields (column, columns, text, style key) for each run of one style; runs end at wide gaps."""
     column, start, text, key = 0, 0, "", style.key()
     at = 0
 

@@ -77,7 +77,7 @@ class Loader {
       }
       return table;
     };
-    const toml::table plain = wrapped(toml::value<std::string>(text));
+    toml::table plain = wrapped(toml::value<std::string>(text));
     try {
       toml::table parsed = toml::parse("v = " + text);
       if (parsed.size() != 1) return plain;
@@ -262,6 +262,7 @@ class Loader {
       const std::string name = "leaderboard." + std::string(key.str());
       if (known == keys.end()) {
         std::vector<std::string_view> names;
+        names.reserve(keys.size());
         for (const auto& k : keys) names.push_back(k.name);
         const std::string_view best = nearest(key.str(), names);
         problems_.add(at, name + " is not a key" +

@@ -115,6 +115,7 @@ class Check {
 
   void unknown_dimension(std::size_t board, const std::string& name) {
     std::vector<std::string_view> names;
+    names.reserve(config_.dimensions.size());
     for (const DimensionSpec& dimension : config_.dimensions) names.push_back(dimension.name);
     const std::string_view best = nearest(name, names);
     problems_.add(

@@ -30,7 +30,7 @@ std::string joined(std::span<const std::string_view> names) {
 
 // The text of a scalar: strings, integers and booleans. Floats too where librdkafka may want one.
 std::optional<std::string> scalar_text(const toml::node& node, bool with_floats = false) {
-  if (const auto text = node.value_exact<std::string>()) return *text;
+  if (auto text = node.value_exact<std::string>()) return text;
   if (const auto number = node.value_exact<std::int64_t>()) return std::to_string(*number);
   if (const auto flag = node.value_exact<bool>()) return *flag ? "true" : "false";
   if (with_floats && node.is_floating_point()) {
@@ -134,8 +134,9 @@ Key<Owner> duration_key(std::string name, std::string doc, std::int64_t least_ms
       return {std::string("must be a duration such as \"500ms\", \"5s\" or \"1h30m\"") +
               (kOptional ? ", or \"never\"" : "") + quoted_value(node)};
     }
-    if (*ms < least_ms) return {"must be at least " + duration_text(least_ms) + quoted_value(node)};
-    at(owner) = *ms;
+    const std::int64_t value_ms = *ms;
+    if (value_ms < least_ms) return {"must be at least " + duration_text(least_ms) + quoted_value(node)};
+    at(owner) = value_ms;
     return {};
   };
   const auto show = [at](const Owner& owner) {

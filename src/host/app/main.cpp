@@ -41,8 +41,9 @@ int parse_and_run(int argc, char** argv) {
 }  // namespace
 }  // namespace marquee
 
-int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // NOLINT: a closed pipe is an error of the write, which says so
+// An exception that comes this far is a bug, and std::terminate tells it.
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
+  std::signal(SIGPIPE, SIG_IGN);   // NOLINT: a closed pipe is an error of the write, which says so
   const int code = marquee::parse_and_run(argc, argv);
   if (std::fflush(stdout) != 0 && code == 0) {
     std::fprintf(stderr, "marquee: standard output cannot be written: %s\n", std::strerror(errno));

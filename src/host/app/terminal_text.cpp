@@ -124,7 +124,7 @@ std::string format_duration(std::int64_t ms) {
     std::snprintf(text, sizeof(text), "%llds", static_cast<long long>(s));
   } else if (s < 3600) {
     print(s / 60, 'm', s % 60, 's');
-  } else if (s < 100 * 3600) {
+  } else if (s < std::int64_t{100} * 3600) {
     print(s / 3600, 'h', s / 60 % 60, 'm');
   } else {
     print(s / 86400, 'd', s / 3600 % 24, 'h');

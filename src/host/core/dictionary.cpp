@@ -72,7 +72,7 @@ void Dictionary::insert(Table& table, std::string_view text, std::uint64_t hash,
   slot.size = static_cast<std::uint16_t>(text.size());
   if (text.size() > kInline) {
     const char* data = text.data();
-    std::memcpy(slot.text, &data, sizeof(data));
+    std::memcpy(slot.text, static_cast<const void*>(&data), sizeof(data));
   } else if (!text.empty()) {
     std::memcpy(slot.text, text.data(), text.size());
   }

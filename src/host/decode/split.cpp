@@ -98,7 +98,8 @@ class Splitter {
       if (nesting.depth() == 0 && p != begin && (c == '"' || c == '{' || c == '[')) return p;  // no comma before it
       if (c == '"') {
         for (++p; p != end && *p != '"'; ++p) {
-          if (*p == '\\' && ++p == end) return nullptr;
+          if (*p != '\\') continue;
+          if (++p == end) return nullptr;
         }
         if (p == end) return nullptr;
         if (nesting.depth() == 0) return p + 1;

@@ -180,11 +180,11 @@ class SniffingStream final : public ByteStream {
     const auto byte = [this](std::size_t i) { return i < end_ ? static_cast<unsigned char>(buffer_[i]) : 0u; };
     if (byte(0) == 0x1f && byte(1) == 0x8b) {
       codec_ = std::make_unique<Gzip>();
-    } else if (byte(0) == 0x28 && byte(1) == 0xb5 && byte(2) == 0x2f && byte(3) == 0xfd) {
-      codec_ = std::make_unique<Zstd>();
-    } else if ((byte(0) & 0xf0) == 0x50 && byte(1) == 0x2a && byte(2) == 0x4d && byte(3) == 0x18) {
-      codec_ = std::make_unique<Zstd>();  // begins with a skippable frame, as pzstd's files do
+      return;
     }
+    const bool frame = byte(0) == 0x28 && byte(1) == 0xb5 && byte(2) == 0x2f && byte(3) == 0xfd;
+    const bool skippable = (byte(0) & 0xf0) == 0x50 && byte(1) == 0x2a && byte(2) == 0x4d && byte(3) == 0x18;
+    if (frame || skippable) codec_ = std::make_unique<Zstd>();  // pzstd's files begin with a skippable frame
   }
 
   Result<Read> plain(char* to, std::size_t room, milliseconds wait) {

@@ -44,6 +44,7 @@ void EmbeddedBroker::set_round_trip_ms(int ms, int broker) {
 
 void EmbeddedBroker::fail_next(int api_key, const std::vector<int>& errors) {
   std::vector<rd_kafka_resp_err_t> list;
+  list.reserve(errors.size());
   for (const int e : errors) list.push_back(static_cast<rd_kafka_resp_err_t>(e));
   rd_kafka_mock_push_request_errors_array(cluster_.get(), static_cast<std::int16_t>(api_key), list.size(), list.data());
 }

@@ -188,6 +188,7 @@ Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vecto
   }
   waiting.over();
   std::vector<std::size_t> limits;
+  limits.reserve(wishes.size());
   for (const TopicWish& wish : wishes) {
     limits.push_back(administers ? message_bytes_max(rk, wish.name, stop, log) : kTopicMessageBytesDefault);
     if (stop.load(std::memory_order_relaxed)) return stopped;

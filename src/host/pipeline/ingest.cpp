@@ -1,6 +1,7 @@
 #include "pipeline/ingest.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace marquee {
 namespace {
@@ -126,7 +127,7 @@ Status IngestThread::run_lane(const std::atomic<bool>& stop) {
     const bool full = read.value() == ReadOutcome::kFull || batch->arena_room() < kChunkBytes / 2 ||
                       batch->event_count + batch->event_count / 8 >= parts_.options->batch_events;
     const bool lingered = (after_ns - batch->first_read_ns) / 1'000'000 >= parts_.options->linger_ms;
-    if (!batch->spans.empty() && (over || full || lingered || sequenced)) hand_over(std::move(batch));
+    if (!batch->spans.empty() && (over || full || lingered || sequenced)) hand_over(std::exchange(batch, nullptr));
     if (over) return {};
   }
   if (batch && !batch->spans.empty()) hand_over(std::move(batch));

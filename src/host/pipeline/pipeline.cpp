@@ -129,6 +129,7 @@ Status Pipeline::Impl::run(const std::atomic<bool>& stop) {
   std::optional<WatermarkChain> chain;
   if (parts_.source->sequenced()) chain.emplace(starts.empty() ? kNoTime : starts[0]);
   std::vector<std::thread> lanes;
+  lanes.reserve(options_.lanes);
   for (std::size_t i = 0; i < options_.lanes; ++i) {
     lanes.emplace_back([this, i, &chain, &starts] {
       IngestThread ingest({&job_, &options_, &parts_.source->lane(i), &pool_, queue_.get(), &ids_.items(),

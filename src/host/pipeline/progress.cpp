@@ -162,6 +162,7 @@ void Progress::advance() {
 
 std::vector<EventTimeMs> Progress::highest() const {
   std::vector<EventTimeMs> highest;
+  highest.reserve(partitions_.size());
   for (const Partition& p : partitions_) highest.push_back(p.highest);
   return highest;
 }
