@@ -406,7 +406,7 @@ Status KafkaSource::commit_offsets(const std::vector<OffsetOut>& offsets) {
                                             client_->trouble(error) + "; they will be read again");
     }
     waiting.say("the offsets of group " + config_.group + " are not committed yet: " + client_->trouble(error));
-    pause(leave_is_over_, kRetryPause);
+    std::this_thread::sleep_for(kRetryPause);
   }
 }
 
