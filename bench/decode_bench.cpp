@@ -277,9 +277,9 @@ void ratio(benchmark::State& state, Kind kind, decoding::ReaderChoice choice) {
   state.counters["bytes/s"] = static_cast<double>(bytes) / decode_seconds;
 }
 
-constexpr decoding::ReaderChoice kAll{.scanner = true, .stream = true};
-constexpr decoding::ReaderChoice kNoScanner{.scanner = false, .stream = true};
-constexpr decoding::ReaderChoice kAlone{.scanner = false, .stream = false};
+constexpr decoding::ReaderChoice kAll{.scanner = true, .run_index = true};
+constexpr decoding::ReaderChoice kNoScanner{.scanner = false, .run_index = true};
+constexpr decoding::ReaderChoice kAlone{.scanner = false, .run_index = false};
 
 BENCHMARK_CAPTURE(ratio, small, Kind::kSmall, kAll)->UseManualTime()->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(ratio, titled, Kind::kTitled, kAll)->UseManualTime()->Unit(benchmark::kMicrosecond);
