@@ -1,5 +1,6 @@
-// The decoder with all its readers (learnt layouts, document stream) against record by record, over the same bytes: the
-// same verdicts, the same events. And the split of the bytes as one Kafka message must hold together.
+// The decoder with all its readers (learnt layouts, one index for a run) against record by record, over the same bytes:
+// the same verdicts, the same events; and what is malformed against a walk over the bytes. And the split of the bytes
+// as one Kafka message must hold together.
 //
 // Input: a byte that chooses job and framing, then the payload. With lines, each line of it is a message; some good
 // records go before it, so that there is something to have learnt.
@@ -17,6 +18,8 @@
 #include "core/dictionary.hpp"
 #include "core/job.hpp"
 #include "decode/decoder.hpp"
+#include "decode/json_text.hpp"
+#include "decode/simdjson_reader.hpp"
 
 namespace {
 
@@ -83,6 +86,21 @@ std::unique_ptr<Batch> make_batch(std::string_view payload, bool lines) {
   return batch;
 }
 
+// Malformed is what the grammar does not take, and nothing else but lone surrogates, for which there must be a \u.
+void check_malformed(const Batch& batch) {
+  std::vector<bool> malformed(batch.records.size());
+  for (const Letter& letter : batch.letters) malformed[letter.record] = letter.verdict == Verdict::kMalformed;
+  decoding::Nesting nesting;
+  for (std::size_t i = 0; i < batch.records.size(); ++i) {
+    const std::string_view text = decoding::trim_space(batch.bytes(batch.records[i]));
+    if (batch.records[i].element == Record::kBrokenArray || text.empty() || text.front() != '{') continue;
+    const char* const end = text.data() + text.size();
+    const bool good = decoding::walk_value(text.data(), end, nesting, decoding::WalkNothing{}) == end &&
+                      decoding::is_valid_utf8(text);
+    MARQUEE_CHECK(good ? !malformed[i] || text.find("\\u") != std::string_view::npos : malformed[i]);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -95,11 +113,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static std::array<std::unique_ptr<Side>, 256> alones;
   if (!jobs[choice]) {
     jobs[choice] = std::make_unique<JobSpec>(make_job(choice));
-    alones[choice] = std::make_unique<Side>(*jobs[choice], decoding::ReaderChoice{.scanner = false, .stream = false});
+    alones[choice] =
+        std::make_unique<Side>(*jobs[choice], decoding::ReaderChoice{.scanner = false, .run_index = false});
   }
   const JobSpec& job = *jobs[choice];
   Side& alone = *alones[choice];
-  // Scanner first, stream only, and both.
+  // Scanner first, run index only, and both.
   for (const decoding::ReaderChoice readers : {decoding::ReaderChoice{true, false}, {false, true}, {true, true}}) {
     Side side(job, readers);
     const std::unique_ptr<Batch> a = make_batch(payload, lines), b = make_batch(payload, lines);
@@ -121,6 +140,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         batch->pending_combinations.clear();
       }
     }
+    check_malformed(*a);
   }
   return 0;
 }

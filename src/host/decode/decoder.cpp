@@ -41,7 +41,7 @@ class Decoder::Impl {
       : items_(items),
         combinations_(combinations),
         judge_(job, trie_),
-        fields_(trie_.field_count()),
+        fields_(trie_.field_count() + 1),
         reader_(trie_, pool_, choice) {}
 
   void decode(Batch& batch, std::size_t first_record, std::size_t end_record) {

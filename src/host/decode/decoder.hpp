@@ -11,10 +11,10 @@
 namespace marquee {
 
 namespace decoding {
-// Which readers of src/host/decode/record_reader.hpp may be used beside the one that decides.
+// What src/host/decode/record_reader.hpp may use beside simdjson record by record.
 struct ReaderChoice {
   bool scanner = true;
-  bool stream = true;
+  bool run_index = true;
 };
 }  // namespace decoding
 

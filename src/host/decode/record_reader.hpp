@@ -1,8 +1,8 @@
 // RecordReader: picks the cheapest reader that can do it, record by record. All of them find the same fields.
 //
-//   scanner          the record has the layout of a recent one                    most streams, nearly always
-//   simdjson stream  layouts vary too much, or the CPU has no AVX2                a run of records at a time
-//   simdjson         any surprise                                                 the judge of the other two
+//   scanner            the record has the layout of a recent one            most streams, nearly always
+//   simdjson, a run    layouts vary too much, or the CPU has no AVX2        one index for all records of a run
+//   simdjson, alone    a surprise to the scanner                            an index of its own
 #pragma once
 
 #include <cstddef>
@@ -24,28 +24,24 @@ class RecordReader {
   RecordReader(const FieldTrie& trie, TextPool& pool, ReaderChoice choice)
       : trie_(trie), choice_(choice), simdjson_(trie, pool), scanner_(trie) {}
 
-  // Records of [begin, end) come next, in order; kArenaPaddingBytes behind `end` must be readable.
+  // Records of [begin, end) come next, in order; kArenaPaddingBytes behind `end` must be readable until end_run().
   void begin_run(const char* begin, const char* end);
   void end_run();
 
-  // Reads a record that begins with '{' and lies within the run; writes fields[trie.field_count()]. False: malformed.
+  // Reads a record that begins with '{', ends with no white space and lies within the run; writes
+  // fields[trie.field_count() + 1], of which the last one means nothing. False: malformed.
   bool read(std::string_view record, RawValue* fields);
 
  private:
-  bool read_alone(std::string_view record, RawValue* fields);
-  void clear(RawValue* fields) const;
-
   static constexpr std::uint32_t kPauseMin = 4;  // runs without the scanner after one in which it was of no use
   static constexpr std::uint32_t kPauseMax = 256;
-  static constexpr std::size_t kStreamBytesMax = 1u << 20;
+  static constexpr std::size_t kIndexedBytesMax = 1u << 20;  // an index takes four times as much
 
   const FieldTrie& trie_;
   ReaderChoice choice_;
   SimdjsonReader simdjson_;
   Scanner scanner_;
-  const char* run_end_ = nullptr;
   bool scanning_ = false;
-  bool streaming_ = false;
   std::uint32_t reads_ = 0;  // in this run
   std::uint32_t hits_ = 0;   // of them, by the scanner
   std::uint32_t pause_ = 0;  // runs left until the scanner is tried again
