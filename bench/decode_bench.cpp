@@ -73,7 +73,7 @@ std::string varied_event(const std::string& event_id, const Fields& f, std::mt19
   const auto sometimes = [&random](std::string field) { return random() % 2 == 0 ? field : std::string(); };
   const std::string members[] = {
       R"("event_id":")" + event_id + '"',
-      R"("user_id":")" + f.user + '"',
+      R"("action":")" + std::string(f.action) + '"',
       "\"content_id\":\"m-" + std::to_string(f.item) + '"',
       R"("category":")" + std::string(f.category) + '"',
       R"("geo":{)" + sometimes(R"("city":"Springfield",)") + R"("country":")" + f.country + "\"}",

@@ -28,8 +28,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr uint64_t kBlockEvents = 8192;  // 1.6 MB of small events
 constexpr int64_t kPaceMs = 10;          // a paced stream is sent in steps of so long,
-constexpr int64_t kSlowPaceMs = 50;      // a slow one in steps of a few events, no longer than this:
-constexpr uint64_t kSlowEvents = 16;     // waking librdkafka for each single event costs more than all else
+constexpr int64_t kSlowPaceMs = 100;     // a slow one in steps of a few events, no longer than this:
+constexpr uint64_t kSlowEvents = 32;     // waking librdkafka for each single event costs more than all else
 constexpr auto kStopLatency = std::chrono::milliseconds(50);
 
 uint64_t events_a_step(const Rate& rate) {

@@ -104,13 +104,14 @@ class KafkaProducer final : public Sink {
 
  private:
   GenStatus connect(const Resolved& resolved) {
-    // Slow streams trade nothing for latency; fast ones fill their batches long before.
+    // A batch may gather two steps of a slow stream: each one costs a request, and the broker and every reader a
+    // wake-up.
     std::vector<std::pair<std::string, std::string>> settings{
         {"bootstrap.servers", options_.brokers},
         {"client.id", "marquee-gen"},
         {"enable.idempotence", options_.idempotent ? "true" : "false"},
         {"compression.codec", options_.compression},
-        {"linger.ms", resolved.rate.is_max() ? "50" : "10"},
+        {"linger.ms", resolved.rate.is_max() ? "50" : "150"},
         {"batch.size", "1000000"},
         {"batch.num.messages", "10000"},
         {"queue.buffering.max.kbytes", "65536"},

@@ -36,7 +36,7 @@ struct Outcome {
 };
 
 struct Bench {
-  explicit Bench(JobSpec spec, BatchShape shape = {}) : job(std::move(spec)), batch(shape) {
+  explicit Bench(JobSpec spec, BatchShape shape = {.arena_bytes = 4u << 20}) : job(std::move(spec)), batch(shape) {
     batch.keep_letters = true;
   }
 

@@ -47,7 +47,7 @@ struct EngineSection {
   EngineKind kind = EngineKind::kAuto;
   std::uint32_t threads = 2;
   std::uint32_t batch_events = 16'384;
-  std::uint64_t batch_bytes = 4u << 20;
+  std::uint64_t batch_bytes = 1u << 20;
   std::uint32_t batches = 8;
 };
 

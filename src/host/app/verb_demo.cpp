@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <limits>
@@ -25,6 +26,7 @@ namespace marquee {
 namespace {
 
 constexpr int kPartitions = 4;
+constexpr std::chrono::milliseconds kStopLatency{100};  // a signal handler can wake nobody: its flag is looked at
 
 struct DemoOptions {
   std::string duration;
@@ -53,7 +55,9 @@ class Demo {
       status_ = job_.run(stop_pipeline_);
       pipeline_over_.store(true);
     });
-    while (config_.http.enabled && job_.http_port() == 0 && !pipeline_over_.load()) pause();
+    while (config_.http.enabled && job_.http_port() == 0 && !pipeline_over_.load()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
     std::thread generator([this] {
       gen_status_ = generator_.run(stop_generator_);
       generator_over_.store(true);
@@ -61,9 +65,10 @@ class Demo {
     std::stop_source stop_view;
     std::thread watch([&] {
       const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(for_ms.value_or(0));
-      while (!told_to_stop.load() && !pipeline_over_.load() && !generator_over_.load() && !view_over_.load() &&
-             !(for_ms && std::chrono::steady_clock::now() >= end)) {
-        pause();
+      while (!told_to_stop.load() && !pipeline_over_.load() && !generator_over_.load() && !view_over_.load()) {
+        const auto now = std::chrono::steady_clock::now();
+        if (for_ms && now >= end) break;
+        std::this_thread::sleep_until(for_ms ? std::min(now + kStopLatency, end) : now + kStopLatency);
       }
       stop_view.request_stop();
     });
@@ -80,8 +85,6 @@ class Demo {
   }
 
  private:
-  static void pause() { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }
-
   DemoViewOptions view_options() const {
     DemoViewOptions view;
     view.terminal = terminal_;

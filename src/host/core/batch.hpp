@@ -96,7 +96,7 @@ struct Letter {
 
 struct BatchShape {
   std::uint32_t events_max = 16'384;    // capacity of the columns; grows for a single message that holds more
-  std::size_t arena_bytes = 4u << 20;   // grows for a single message that is larger
+  std::size_t arena_bytes = 1u << 20;   // grows for a single message that is larger
   std::uint32_t leaderboard_count = 1;  // stride of the slot table
 };
 

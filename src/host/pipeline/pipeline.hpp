@@ -34,7 +34,7 @@ struct PipelineOptions {
   std::size_t lanes = 1;                // ingest threads
   std::size_t batches = 8;              // in the pool; raised to batches_min(lanes)
   std::uint32_t batch_events = 16'384;  // but for one message that holds more
-  std::size_t batch_bytes = 4u << 20;
+  std::size_t batch_bytes = 1u << 20;
   std::int64_t linger_ms = 20;  // a batch with something in it is handed over after this long at the latest
   std::int64_t commit_every_ms = 1'000;
   std::uint64_t epoch_rows_max = 8u << 20;  // (event, leaderboard) pairs: with the batch that reaches it an epoch ends
