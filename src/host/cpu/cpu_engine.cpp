@@ -14,7 +14,7 @@
 
 #include "core/check.hpp"
 #include "cpu/delta_table.hpp"
-#include "cpu/entry_key.hpp"
+#include "core/entry_key.hpp"
 #include "cpu/entry_table.hpp"
 #include "cpu/grouped_top_k.hpp"
 

@@ -153,6 +153,13 @@ class Device {
     if (size == 0) return {};
     return to_status(cudaMemcpyAsync(to, from, size, cudaMemcpyDefault, stream.raw()), "copying");
   }
+  // `rows` runs of `width` bytes, each `to_pitch` and `from_pitch` behind the one before.
+  Status copy_runs(const Stream& stream, void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
+                   std::size_t width, std::size_t rows) const {
+    if (width == 0 || rows == 0) return {};
+    return to_status(
+        cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, width, rows, cudaMemcpyDefault, stream.raw()), "copying");
+  }
   Status zero(const Stream& stream, void* to, std::size_t size) const {
     if (size == 0) return {};
     return to_status(cudaMemsetAsync(to, 0, size, stream.raw()), "clearing device memory");

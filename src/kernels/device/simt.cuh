@@ -117,6 +117,9 @@ SIMT_DEVICE std::uint64_t compare_swap(std::uint64_t* at, std::uint64_t expected
   return atomicCAS(reinterpret_cast<unsigned long long*>(at), static_cast<unsigned long long>(expected),
                    static_cast<unsigned long long>(desired));
 }
+SIMT_DEVICE std::uint32_t compare_swap(std::uint32_t* at, std::uint32_t expected, std::uint32_t desired) {
+  return atomicCAS(at, expected, desired);
+}
 }  // namespace global
 
 // Shared memory. 32-bit additions are native; a 64-bit one is a loop on sm_90, so there is none.
