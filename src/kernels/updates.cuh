@@ -19,10 +19,6 @@ struct TextUpdate {
   std::uint32_t item;
   std::uint32_t unused;
 };
-struct TableUpdate {
-  TableRef table;
-  std::uint64_t is_new;  // its counts begin at zero
-};
 
 struct Updates {
   static constexpr unsigned kThreads = tuning::kWalkThreads;
@@ -30,7 +26,7 @@ struct Updates {
   struct Args {
     const GroupUpdate* groups;
     const TextUpdate* texts;
-    const TableUpdate* tables;
+    const TableRef* tables;
     std::uint32_t group_count;
     std::uint32_t text_count;
     std::uint32_t table_count;
@@ -38,7 +34,6 @@ struct Updates {
     std::uint32_t* group_of;     // [leaderboard * combinations + combination]
     std::uint64_t* words;        // [word * items + item]
     TableRef* table_list;        // by number
-    TableCounts* counts;         // by number
   };
   struct Shared {};
 
@@ -55,9 +50,7 @@ struct Updates {
       }
     }
     for (std::uint64_t i = begin; i < args.table_count; i += stride) {
-      const TableUpdate& update = args.tables[i];
-      args.table_list[update.table.number] = update.table;
-      if (update.is_new != 0) args.counts[update.table.number] = TableCounts{};
+      args.table_list[args.tables[i].number] = args.tables[i];
     }
   }
 };

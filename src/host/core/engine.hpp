@@ -110,10 +110,16 @@ class Engine {
   // Says which group each leaderboard gives a combination: groups[leaderboard]. Before the first batch that holds it;
   // again when the id is reused.
   virtual void map_combination(CombinationId combination, std::span<const GroupId> groups) = 0;
+  // Says an item's text. Before the first batch that holds the item; again when the id is reused. An engine that settles
+  // ties where Texts cannot be asked keeps what it needs of it; the bytes are the caller's again afterwards.
+  virtual void name_item(ItemId item, std::string_view text) = 0;
 
   // Takes the events of a batch whose ids are all given and whose slots are resolved (kNoPane: not for this
   // leaderboard). The batch goes home when it has been consumed, now or later. Errors: a lost device.
   virtual Status submit(BatchPtr batch) = 0;
+  // Gives home the batches that have been consumed meanwhile; never waits. False when none is held any more. The owner
+  // calls it now and then while it is true, as ingest threads wait for those batches.
+  virtual bool poll() = 0;
   // Events of the current epoch so far, times leaderboards they count in at most; the pipeline ends an epoch early by
   // it.
   virtual std::uint64_t epoch_rows() const = 0;
@@ -147,6 +153,9 @@ struct EngineConfig {
   const JobSpec* job = nullptr;  // outlives the engine
   const Texts* texts = nullptr;  // outlives the engine
   std::uint32_t batch_events_max = 0;
+  std::uint64_t epoch_rows_max = 8u << 20;  // (event, leaderboard) pairs after which the caller ends an epoch
+  // The columns of every batch there will be, for an engine that pins them; they outlive the engine. May be empty.
+  std::vector<std::span<std::byte>> batch_columns{};
 };
 
 }  // namespace marquee

@@ -27,7 +27,7 @@ struct Pair {
 };
 
 // Sorts n pairs by the key's bits [begin_bit, end_bit), ascending, stably. Asynchronous; n < 2^31.
-inline Status sort_pairs(const Stream& stream, void* scratch, std::size_t scratch_bytes, Pair<std::uint64_t>& keys,
+inline Status sort_pairs(const Device&, const Stream& stream, void* scratch, std::size_t scratch_bytes, Pair<std::uint64_t>& keys,
                          Pair<std::uint32_t>& values, std::size_t n, int begin_bit, int end_bit) {
   if (n < 2 || begin_bit >= end_bit) return {};
   cub::DoubleBuffer<std::uint64_t> k(keys.current, keys.other);
