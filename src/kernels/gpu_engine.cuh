@@ -138,6 +138,7 @@ class GpuEngine final : public Engine {
   Status refuse();
   Status fold_runs(std::span<const SlotRun> runs, std::span<const std::size_t> owners);
   Status add_to_sums(std::span<const std::size_t> owners, std::uint32_t rows);
+  void begin_partials();
   PanePartials& partials_of(const Touched& touched);
   void compact_partials();
   Grid grid_over(const SlotRun* runs, std::size_t count) const;
@@ -224,7 +225,7 @@ class GpuEngine final : public Engine {
     std::uint64_t events;
   };
   std::vector<Arriving> arriving_;
-  std::vector<std::pair<std::uint32_t, std::uint64_t>> sent_;  // tables, and the events they get
+  std::vector<Sent> sent_;
   std::vector<Touched> batch_panes_;
   std::vector<std::uint32_t> table_of_;  // [slot * leaderboards + leaderboard]
   std::vector<std::uint32_t> pieces_;

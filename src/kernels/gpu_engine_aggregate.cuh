@@ -186,7 +186,7 @@ inline Status GpuEngine::prepare(const Batch& batch) {
       Pane* pane;
       if (Status s = pane_of(b, arriving_[i].pane, events, pane); !s.ok()) return s;
       for (; i < end; ++i) table_of_[arriving_[i].slot * boards + b] = pane->table->ref.number;
-      sent_.emplace_back(pane->table->ref.number, events);
+      sent_.push_back({pane->table->ref.number, pane->table->serial, events});
       epoch_rows_ += events;
     }
   }
@@ -250,9 +250,9 @@ inline Status GpuEngine::submitted(BatchPtr batch) {
   flight->events = batch->event_count;
   flight->sent = sent_;
   flight->reads_counts = false;
-  for (const auto& [number, events] : sent_) {
-    Table& table = *tables_.by_number(number);
-    table.pending += events;
+  for (const Sent& sent : sent_) {
+    Table& table = *tables_.by_number(sent.number);
+    table.pending += sent.events;
     if (table.bound() * 2 > table.keys_max()) flight->reads_counts = true;
   }
 
@@ -265,7 +265,7 @@ inline Status GpuEngine::submitted(BatchPtr batch) {
     if (begin > 0) {
       if (Status s = fold(); !s.ok()) return s;
       for (const Touched& pane : batch_panes_) touch(pane);
-      for (const auto& [number, events] : flight->sent) tables_.by_number(number)->pending += events;
+      for (const Sent& sent : flight->sent) tables_.by_number(sent.number)->pending += sent.events;
       if (Status s = send_updates(); !s.ok()) return s;
     }
     if (Status s = aggregate(*flight, begin, end); !s.ok()) return s;

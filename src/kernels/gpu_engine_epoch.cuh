@@ -10,6 +10,7 @@ namespace marquee::gpu {
 // Adds all that was aggregated to the rows of the tables and to partials_. Waits for the device.
 inline Status GpuEngine::fold() {
   if (touched_.empty()) return {};
+  begin_partials();
   ++folds_;
   unfolded_events_ = 0;
   unfolded_watch_ms_ = 0;
@@ -189,15 +190,19 @@ inline Status GpuEngine::add_to_sums(std::span<const std::size_t> owners, std::u
   return {};
 }
 
-inline Result<const Partials*> GpuEngine::end_epoch() {
+// The last epoch's partials are over as soon as there is anything of this one.
+inline void GpuEngine::begin_partials() {
+  if (folds_ > 0) return;
   for (PanePartials& pane : partials_.panes) {
     pane.rows.clear();
     spare_rows_.push_back(std::move(pane.rows));
   }
-  if (folds_ == 0) {
-    partials_.panes.clear();
-    partials_.refused_events = 0;
-  }
+  partials_.panes.clear();
+  partials_.refused_events = 0;
+}
+
+inline Result<const Partials*> GpuEngine::end_epoch() {
+  begin_partials();
   const auto end = [this]() -> Status {
     if (!group_updates_.empty() || !text_updates_.empty()) {
       if (Status s = send_updates(); !s.ok()) return s;
@@ -350,6 +355,7 @@ inline Status GpuEngine::cleared() {
   with_partials_.clear();
   partials_ = Partials();
   group_updates_.clear();
+  text_updates_.clear();
   entries_ = 0;
   epoch_rows_ = 0;
   unfolded_events_ = 0;

@@ -15,6 +15,13 @@
 
 namespace marquee::gpu {
 
+// What a batch brings to a table.
+struct Sent {
+  std::uint32_t number;
+  std::uint64_t serial;  // of the table, in case the number is another's by then
+  std::uint64_t events;
+};
+
 struct Flight {
   BatchPtr batch;  // until its columns are copied
   Event copied;    // on `copies`
@@ -26,7 +33,8 @@ struct Flight {
   bool reads_counts = false;
   std::uint32_t events = 0;
   const std::uint32_t* table_of = nullptr;  // on the device: see Aggregate
-  std::vector<std::pair<std::uint32_t, std::uint64_t>> sent;  // table number, events
+  std::uint64_t looks = 0;
+  std::vector<Sent> sent;
 };
 
 class Flights {
@@ -88,6 +96,7 @@ class Flights {
       if (Status s = tables_->start_reading_counts(flight.counts.data()); !s.ok()) return s;
     }
     flight.flying = true;
+    flight.looks = tables_->looks();
     return gpu_->device.record(flight.done, gpu_->compute);
   }
 
@@ -133,15 +142,16 @@ class Flights {
  private:
   // Tables as they were when the flight was done: what is pending now was sent by those behind it.
   void learn(const Flight& flight) {
-    for (const auto& [number, events] : flight.sent) {
-      Table* const table = tables_->by_number(number);
-      if (table == nullptr) continue;
+    if (flight.looks != tables_->looks()) return;
+    for (const Sent& sent : flight.sent) {
+      Table* const table = tables_->by_number(sent.number);
+      if (table == nullptr || table->serial != sent.serial) continue;
       std::uint64_t behind = 0;
       for (const Flight& other : flights_) {
-        if (!other.flying || &other == &flight) continue;
-        for (const auto& [n, e] : other.sent) behind += n == number ? e : 0;
+        if (!other.flying) continue;
+        for (const Sent& later : other.sent) behind += later.serial == sent.serial ? later.events : 0;
       }
-      const std::uint32_t keys = reinterpret_cast<const TableCounts*>(flight.counts.data())[number].keys;
+      const std::uint32_t keys = reinterpret_cast<const TableCounts*>(flight.counts.data())[sent.number].keys;
       if (keys + behind >= table->bound()) continue;
       table->keys = keys;
       table->pending = behind;

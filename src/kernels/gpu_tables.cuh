@@ -27,6 +27,7 @@ namespace marquee::gpu {
 // One table as the host knows it.
 struct Table {
   TableRef ref{};
+  std::uint64_t serial = 0;   // numbers are given again, this never is
   std::uint32_t keys = 0;     // counted when last looked at
   std::uint64_t pending = 0;  // events or rows sent since: so many keys more at most
   std::uint32_t rows = 0;     // exact, as of the last fold
@@ -55,6 +56,7 @@ class Tables {
     MARQUEE_CHECK(!free_numbers_.empty());
     auto table = std::make_unique<Table>();
     table->ref.number = free_numbers_.back();
+    table->serial = ++serials_;
     if (Status s = take_block(bits_for(keys), bits_for(keys), table->ref); !s.ok()) return s;
     free_numbers_.pop_back();
     if (Status s = clear_block(table->ref); !s.ok()) return s;
@@ -111,6 +113,7 @@ class Tables {
   Status read_counts() {
     if (Status s = start_reading_counts(counts_read_.data()); !s.ok()) return s;
     if (Status s = gpu_->sync(); !s.ok()) return s;
+    ++looks_;
     for (std::uint32_t n = 0; n < bound_; ++n) {
       if (by_number_[n] == nullptr) continue;
       Table& table = *by_number_[n];
@@ -126,6 +129,8 @@ class Tables {
   Status start_reading_counts(std::byte* to) const {
     return gpu_->device.copy(gpu_->compute, to, counts_.data(), std::size_t{bound_} * sizeof(TableCounts));
   }
+  // Rises with every read_counts(): counts that were asked for before are old news.
+  std::uint64_t looks() const { return looks_; }
   std::size_t counts_bytes() const { return counts_.size(); }
   Table* by_number(std::uint32_t number) const { return by_number_[number]; }
 
@@ -223,6 +228,8 @@ class Tables {
   std::vector<std::uint32_t> free_numbers_;
   std::vector<std::uint32_t> changed_;
   std::uint32_t bound_ = 0;  // numbers given so far are below
+  std::uint64_t serials_ = 0;
+  std::uint64_t looks_ = 0;
 };
 
 }  // namespace marquee::gpu

@@ -35,6 +35,7 @@ struct Budgeted {
       batch.slot_events.push_back(0);
     }
     for (std::uint32_t i = 0; i < batch.event_count; ++i) {
+      world.name(events[i].item);
       batch.item()[i] = ItemId{events[i].item};
       batch.combination()[i] = CombinationId{events[i].combination};
       batch.slot()[i] = events[i].slot;

@@ -9,6 +9,10 @@ namespace marquee::test {
 World::World(const EngineKind& kind) : kind_(kind) {
   job.leaderboards.resize(1);
   job.leaderboards[0].name = "board0";
+  // Enough for every test here, and no more memory than they need.
+  job.budgets.items = 1'100'000;
+  job.budgets.entries = 2'000'000;
+  job.budgets.open_panes = 1'000;
   slots.push_back({kNone});
   for (std::int64_t pane = 0; pane < 32; ++pane) slots.push_back({pane});
   groups.push_back({0});
@@ -40,6 +44,15 @@ void World::map_combinations() {
     for (const std::uint32_t group : groups[c]) of.push_back(GroupId{group});
     engine_->map_combination(CombinationId{c}, of);
   }
+}
+
+void World::name(std::uint32_t item) {
+  if (item == 0) return;
+  if (named_.size() <= item) named_.resize(item + 1, false);
+  if (named_[item]) return;
+  named_[item] = true;
+  engine_->name_item(ItemId{item}, item_text(ItemId{item}));
+  --texts_read_;
 }
 
 std::string_view World::item_text(ItemId item) const {
@@ -84,6 +97,7 @@ void World::submit(const std::vector<Event>& events) {
     std::map<std::uint32_t, std::uint32_t> numbers{{0, 0}};
     for (std::uint32_t i = 0; i < n; ++i) {
       const Event& event = events[begin + i];
+      name(event.item);
       const auto [number, is_new] = numbers.try_emplace(event.slot, batch->slot_count());
       if (is_new) {
         for (std::uint32_t b = 0; b < boards; ++b) batch->slot_panes.push_back(PaneIndex{slots[event.slot][b]});
@@ -205,6 +219,7 @@ void World::restore_copy_into(World& other) {
     partials.leaderboard = LeaderboardIndex{key.first};
     partials.pane = PaneIndex{key.second};
     for (const auto& [entry, sums] : entries) {
+      other.name(entry.second);
       partials.rows.push_back({GroupId{entry.first}, ItemId{entry.second}, sums.views, sums.watch_ms});
       other.state_[key][entry].views += sums.views;
       other.state_[key][entry].watch_ms += sums.watch_ms;
@@ -215,6 +230,7 @@ void World::restore_copy_into(World& other) {
 
 void World::clear() {
   engine_->clear();
+  named_.clear();
   state_.clear();
   epoch_.clear();
   map_combinations();

@@ -54,6 +54,8 @@ class World final : private Texts, private BatchHome {
   // A further leaderboard, with the group and the panes of the first one until changed.
   void add_leaderboard(Measure measure, std::uint32_t top);
   void start();
+  // Tells the engine an item's text, once; submit() does it by itself.
+  void name(std::uint32_t item);
 
   // --- Then. Each does it to both and expects what they say to be equal.
   void submit(const std::vector<Event>& events);  // in batches of batch_events_max
@@ -89,6 +91,7 @@ class World final : private Texts, private BatchHome {
   std::size_t batches_out_ = 0;
   mutable std::size_t texts_read_ = 0;
   mutable std::map<std::uint32_t, std::string> more_texts_;
+  std::vector<bool> named_;  // [item]
 };
 
 // `n` events, each of another item from `first` on.
