@@ -92,7 +92,7 @@ struct Workload {
     Decoder decoder(job, items, combinations);
     for (auto& batch : batches) {
       split_records(*batch, 0, Framing::kLines);
-      decoder.decode(*batch, 0);
+      decoder.decode(*batch, 0, batch->records.size());
       for (const PendingKey& key : batch->pending_items) items.find_or_give(key.bytes, key.hash);
       for (const PendingKey& key : batch->pending_combinations) combinations.find_or_give(key.bytes, key.hash);
     }
@@ -105,7 +105,7 @@ struct Workload {
     batch.pending_items.clear();
     batch.pending_combinations.clear();
     split_records(batch, 0, Framing::kLines);
-    decoder.decode(batch, 0);
+    decoder.decode(batch, 0, batch.records.size());
     benchmark::DoNotOptimize(batch.columns_data());
     Sums sums;
     if (!check) return sums;

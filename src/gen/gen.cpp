@@ -30,7 +30,7 @@ constexpr uint64_t kBlockEvents = 8192;  // 1.6 MB of small events
 constexpr int64_t kPaceMs = 10;          // a paced stream is sent in steps of so long,
 constexpr int64_t kSlowPaceMs = 50;      // a slow one in steps of a few events, no longer than this:
 constexpr uint64_t kSlowEvents = 16;     // waking librdkafka for each single event costs more than all else
-constexpr auto kStopLatency = std::chrono::milliseconds(100);
+constexpr auto kStopLatency = std::chrono::milliseconds(50);
 
 uint64_t events_a_step(const Rate& rate) {
   if (rate.is_max()) return kBlockEvents;
@@ -168,9 +168,9 @@ GenStatus Generator::run(const std::atomic<bool>& stop) {
   } catch (const std::bad_alloc&) {
     return {70, "no memory for a catalogue of " + std::to_string(options_.titles) + " titles; ask for fewer --titles"};
   }
-  auto status = to_kafka ? open_kafka_producer(options_, resolved, *catalogue, stop, counters_, sink)
+  auto status = to_kafka ? open_kafka_producer(options_, resolved, *catalogue, stop, counters_, notice_, sink)
                          : open_file_writer(options_.output, counters_, sink);
-  if (!status.ok() || sink == nullptr) return status;
+  if (!status.ok()) return status;
   // "Now" is when the first event goes out, not when the connection was begun.
   if (to_kafka && !options_.start_ms) resolved.start_ms = wall_ms();
   const Workload workload(options_, resolved, *catalogue);

@@ -18,6 +18,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kStopWithin = std::chrono::seconds(3);
+constexpr auto kStalledAfter = std::chrono::seconds(2);  // acknowledgements come within milliseconds, or not at all
 constexpr int64_t kDeliveryTimeoutMs = 120'000;
 
 int64_t wall_ms() {
@@ -34,8 +35,8 @@ struct Pack {
 
 class KafkaProducer final : public Sink {
  public:
-  KafkaProducer(const GenOptions& options, const Catalogue& catalogue, GenCounters& counters)
-      : options_(options), catalogue_(catalogue), counters_(counters) {}
+  KafkaProducer(const GenOptions& options, const Catalogue& catalogue, GenCounters& counters, const Notice& notice)
+      : options_(options), catalogue_(catalogue), counters_(counters), notice_(notice) {}
 
   ~KafkaProducer() override {
     if (client_ == nullptr) return;
@@ -48,7 +49,7 @@ class KafkaProducer final : public Sink {
 
   GenStatus open(const Resolved& resolved, const std::atomic<bool>& stop) {
     if (auto status = connect(resolved); !status.ok()) return status;
-    if (auto status = prepare_topic(client_, options_, stop, partitions_); !status.ok()) {
+    if (auto status = prepare_topic(client_, options_, stop, notice_, partitions_); !status.ok()) {
       const std::lock_guard lock(mutex_);
       if (!last_error_.empty()) status.message += "; the last word of the client: " + last_error_;
       return status;
@@ -76,11 +77,11 @@ class KafkaProducer final : public Sink {
     }
     counters_.sent += taken;
     counters_.bytes += static_cast<uint64_t>(begin - base);
-    rd_kafka_poll(client_, 0);
+    serve(0);
     return failure();
   }
 
-  void idle() override { rd_kafka_poll(client_, 0); }
+  void idle() override { serve(0); }
 
   GenStatus finish(const std::atomic<bool>& stop) override {
     auto deadline = Clock::now() + std::chrono::milliseconds(kDeliveryTimeoutMs) + kStopWithin;
@@ -92,6 +93,7 @@ class KafkaProducer final : public Sink {
         ++partition;
       }
       if (rd_kafka_flush(client_, 100) == RD_KAFKA_RESP_ERR_NO_ERROR && partition == packs_.size()) break;
+      watch_acknowledgements();
     }
     if (auto status = failure(); !status.ok()) return status;
     const uint64_t missing = counters_.sent - counters_.acked;
@@ -114,6 +116,7 @@ class KafkaProducer final : public Sink {
         {"queue.buffering.max.kbytes", "65536"},
         {"queue.buffering.max.messages", "500000"},
         {"message.timeout.ms", std::to_string(kDeliveryTimeoutMs)},
+        {"reconnect.backoff.max.ms", "1000"},
         {"topic.metadata.refresh.interval.ms", "60000"}};
     settings.insert(settings.end(), options_.kafka.begin(), options_.kafka.end());
     std::array<char, 512> error{};
@@ -132,6 +135,29 @@ class KafkaProducer final : public Sink {
     if (client_ != nullptr) return {};
     rd_kafka_conf_destroy(conf);
     return GenStatus::usage(std::string("the Kafka client cannot be made: ") + error.data());
+  }
+
+  void serve(int wait_ms) {
+    rd_kafka_poll(client_, wait_ms);
+    watch_acknowledgements();
+  }
+
+  // A broker that is away and one that hangs look alike here, and the client's own errors tell of the first alone.
+  void watch_acknowledgements() {
+    if (!notice_) return;
+    const auto now = Clock::now();
+    const std::lock_guard lock(mutex_);
+    const uint64_t acked = counters_.acked;
+    if (acked != acked_before_ || rd_kafka_outq_len(client_) == 0) {
+      acked_before_ = acked;
+      going_at_ = now;
+      if (std::exchange(stalled_, false)) notice_("Kafka at " + options_.brokers + " acknowledges events again");
+    } else if (!stalled_ && now - going_at_ >= kStalledAfter) {
+      stalled_ = true;
+      notice_("Kafka at " + options_.brokers + " does not acknowledge events" +
+              (last_error_.empty() ? std::string() : " (" + last_error_ + ")") +
+              "; trying on, for two minutes with each: look whether the broker is up");
+    }
   }
 
   static void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* self) {
@@ -234,13 +260,14 @@ class KafkaProducer final : public Sink {
         return false;
       }
       if (stop) return false;
-      rd_kafka_poll(client_, 10);
+      serve(10);
     }
   }
 
   const GenOptions& options_;
   const Catalogue& catalogue_;
   GenCounters& counters_;
+  const Notice& notice_;
   rd_kafka_t* client_ = nullptr;
   rd_kafka_topic_t* topic_ = nullptr;
   uint32_t partitions_ = 0;
@@ -249,15 +276,19 @@ class KafkaProducer final : public Sink {
   std::mutex mutex_;  // guards what follows: callbacks run in whichever thread polls
   GenStatus failure_;
   std::string last_error_;
+  bool stalled_ = false;
+  uint64_t acked_before_ = 0;
+  Clock::time_point going_at_ = Clock::now();  // when acknowledgements last came, or none was waited for
 };
 
 }  // namespace
 
 GenStatus open_kafka_producer(const GenOptions& options, const Resolved& resolved, const Catalogue& catalogue,
-                              const std::atomic<bool>& stop, GenCounters& counters, std::unique_ptr<Sink>& out) {
-  auto producer = std::make_unique<KafkaProducer>(options, catalogue, counters);
+                              const std::atomic<bool>& stop, GenCounters& counters, const Notice& notice,
+                              std::unique_ptr<Sink>& out) {
+  auto producer = std::make_unique<KafkaProducer>(options, catalogue, counters, notice);
   if (auto status = producer->open(resolved, stop); !status.ok()) return status;
-  if (producer->partitions() > 0) out = std::move(producer);
+  out = std::move(producer);
   return {};
 }
 

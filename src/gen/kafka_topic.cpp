@@ -5,7 +5,7 @@
 #include <memory>
 #include <set>
 #include <string_view>
-#include <thread>
+#include <utility>
 
 namespace marquee::gen {
 namespace {
@@ -14,6 +14,8 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kReachWithin = std::chrono::seconds(10);
 constexpr auto kLeadersWithin = std::chrono::seconds(20);
 constexpr int kRequestMs = 2'000;
+constexpr int kLookMs = 10;  // a signal handler raises a flag and can wake nobody: so long a pause goes on after a stop
+constexpr int kPauseMs = 100;
 
 struct TopicState {
   rd_kafka_resp_err_t request = RD_KAFKA_RESP_ERR_NO_ERROR;  // whether the cluster answered at all
@@ -71,16 +73,23 @@ std::string create(rd_kafka_t* client, const GenOptions& options, const std::set
   return text != nullptr ? text : rd_kafka_err2str(code);
 }
 
-GenStatus create_or_ask(rd_kafka_t* client, const GenOptions& options, const std::set<int32_t>& brokers) {
+// Serves the client's callbacks for as long as a retry should wait, or until `stop`.
+void pause(rd_kafka_t* client, const std::atomic<bool>& stop) {
+  const auto end = Clock::now() + std::chrono::milliseconds(kPauseMs);
+  while (!stop && Clock::now() < end) rd_kafka_poll(client, kLookMs);
+}
+
+GenStatus create_or_ask(rd_kafka_t* client, const GenOptions& options, const std::set<int32_t>& brokers,
+                        const std::atomic<bool>& stop) {
   const std::string refused = create(client, options, brokers);
   if (refused.empty()) return {};
   // Some brokers, and the mock cluster, create a topic when somebody asks for it by name.
   const std::unique_ptr<rd_kafka_topic_t, decltype(&rd_kafka_topic_destroy)> topic(
       rd_kafka_topic_new(client, options.topic.c_str(), nullptr), &rd_kafka_topic_destroy);
-  for (int attempt = 0; topic != nullptr && attempt < 5; ++attempt) {
+  for (int attempt = 0; topic != nullptr && attempt < 5 && !stop; ++attempt) {
     const TopicState state = ask(client, options.topic, topic.get());
     if (state.request == RD_KAFKA_RESP_ERR_NO_ERROR && state.topic == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    pause(client, stop);
   }
   return GenStatus::unavailable(
       "topic '" + options.topic + "' does not exist at " + options.brokers + " and could not be created (" + refused +
@@ -88,23 +97,31 @@ GenStatus create_or_ask(rd_kafka_t* client, const GenOptions& options, const std
       options.topic + " --partitions " + std::to_string(options.partitions));
 }
 
+GenStatus stopped_before(const std::string& what) {
+  return GenStatus::unavailable("stopped before " + what + "; nothing was sent");
+}
+
 }  // namespace
 
 GenStatus prepare_topic(rd_kafka_t* client, const GenOptions& options, const std::atomic<bool>& stop,
-                        uint32_t& partitions) {
+                        const Notice& notice, uint32_t& partitions) {
   partitions = 0;
   TopicState state;
-  for (const auto deadline = Clock::now() + kReachWithin; !stop;) {
+  bool told = false;
+  for (const auto deadline = Clock::now() + kReachWithin;;) {
+    if (stop) return stopped_before("a Kafka broker answered at " + options.brokers);
     state = ask(client, options.topic, nullptr);
+    rd_kafka_poll(client, 0);
     if (state.request == RD_KAFKA_RESP_ERR_NO_ERROR) break;
+    const std::string nobody =
+        "no Kafka broker answers at " + options.brokers + " (" + rd_kafka_err2str(state.request) + ")";
     if (Clock::now() >= deadline) {
-      return GenStatus::unavailable("no Kafka broker answers at " + options.brokers + " (" +
-                                    rd_kafka_err2str(state.request) +
-                                    "); start one there, or name another with --brokers HOST:PORT");
+      return GenStatus::unavailable(nobody + "; start one there, or name another with --brokers HOST:PORT");
     }
+    if (notice && !stop && !std::exchange(told, true)) notice(nobody + "; trying for ten seconds");
   }
-  if (!stop && state.topic == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
-    if (auto status = create_or_ask(client, options, state.brokers); !status.ok()) return status;
+  if (state.topic == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && !stop) {
+    if (auto status = create_or_ask(client, options, state.brokers, stop); !status.ok() && !stop) return status;
   }
   for (const auto deadline = Clock::now() + kLeadersWithin; !stop;) {
     state = ask(client, options.topic, nullptr);
@@ -117,9 +134,9 @@ GenStatus prepare_topic(rd_kafka_t* client, const GenOptions& options, const std
                                     " has partitions without a leader, or may not be read (" +
                                     rd_kafka_err2str(state.topic) + "); look at the brokers' health and at its ACLs");
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    pause(client, stop);
   }
-  return {};
+  return stopped_before("topic '" + options.topic + "' at " + options.brokers + " was ready");
 }
 
 }  // namespace marquee::gen

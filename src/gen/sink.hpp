@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <string>
 
 #include "gen/block.hpp"
 #include "gen/options.hpp"
@@ -16,6 +18,10 @@ struct GenCounters {
   std::atomic<uint64_t> failed{0};  ///< events whose delivery failed for good
   std::atomic<uint64_t> bytes{0};   ///< of records sent, line feeds included
 };
+
+/// Told, as one sentence, what somebody who waits should know: that the broker does not answer, and that it does again.
+/// Each is said once, not at every try. May be empty. Called from the generator's threads, by one at a time.
+using Notice = std::function<void(const std::string&)>;
 
 /// Takes blocks in the order of the stream. write() and finish() are called by one thread at a time; idle() by any.
 class Sink {
@@ -32,7 +38,7 @@ class Sink {
   /// many records, from the front, will be delivered if nothing fails later.
   virtual GenStatus write(const Block& block, const std::atomic<bool>& stop, uint64_t& taken) = 0;
 
-  /// Called at least every 100 ms while there is nothing to write.
+  /// Called at least every 50 ms while there is nothing to write.
   virtual void idle() {}
 
   /// Delivers what is still on its way. After a stop it does not wait longer than 3 s. The last call.

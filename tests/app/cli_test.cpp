@@ -7,14 +7,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
-#include <thread>
+#include <utility>
 
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -95,17 +96,37 @@ class Cli : public ::testing::Test {
 };
 
 TEST_F(Cli, WrongUsageIs64AndSaysWhat) {
-  EXPECT_EQ(shell("marquee").code, 64);
-  const Ran unknown = shell("marquee rply");
-  EXPECT_EQ(unknown.code, 64);
-  EXPECT_THAT(unknown.err, HasSubstr("the nearest is replay"));
-  EXPECT_EQ(shell("marquee replay").code, 64);
-  EXPECT_EQ(shell("marquee replay x --config y --nonsense").code, 64);
-  EXPECT_EQ(shell(replay_ + "--threads 0").code, 64);
-  EXPECT_EQ(shell(replay_ + "--engine gpu").code, 64);
-  EXPECT_EQ(shell("marquee completion fish").code, 64);
-  EXPECT_EQ(shell("marquee config").code, 64);
-  EXPECT_EQ(shell("marquee gen --rate fast --output -").code, 64);
+  const std::pair<const char*, const char*> lines[] = {
+      {"marquee", "marquee: a verb is missing: run, replay, gen, demo, "},
+      {"marquee rply", "marquee: rply is no verb; the nearest is replay."},
+      {"marquee entirely-else", "marquee: entirely-else is no verb; the verbs are run, "},
+      {"marquee --vrsion", "marquee: --vrsion is no option; the nearest is --version."},
+      {"marquee --config x run", "marquee run: --config is no option before the verb: write it behind"},
+      {"marquee replay", "marquee replay: FILE and --config FILE are missing."},
+      {"marquee replay x", "marquee replay: --config FILE is missing."},
+      {"marquee replay x --config", "marquee replay: --config wants FILE after it."},
+      {"marquee replay x --config y --nonsense", "marquee replay: --nonsense is no option."},
+      {"marquee replay x --cnfig y", "marquee replay: --cnfig is no option; the nearest is --config."},
+      {"marquee replay x --config y --threads 0", "marquee replay: --threads must be at least 1, not 0."},
+      {"marquee replay x --config y --threads two", "marquee replay: --threads must be a whole number, not two."},
+      {"marquee replay x --config y --engine gpu", "marquee replay: --engine must be auto, cpu or cuda, not gpu."},
+      {"marquee completion fish", "marquee completion: shell must be bash or zsh, not fish."},
+      {"marquee config", "marquee: config needs --config FILE, or --docs"},
+      {"marquee version 2", "marquee version: 2 is one word too many."},
+      {"marquee config --docs=no", "marquee config: --docs takes no value."},
+      {"marquee gen --count 1 --count 2", "marquee gen: --count is given more than once."},
+      {"marquee gen --seed 99999999999999999999", "marquee gen: --seed must be at most 18446744073709551615, not 9"},
+      {"marquee gen --late-share much", "marquee gen: --late-share must be a share from 0 to 1, not much."},
+      {"marquee gen --rate fast --output -", "marquee: --rate: 'fast' is not a rate: write it like 20000/min"},
+  };
+  for (const auto& [line, sentence] : lines) {
+    const Ran ran = shell(line);
+    EXPECT_EQ(ran.code, 64) << line;
+    EXPECT_THAT(ran.err, StartsWith(sentence)) << line;
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << line << "\n" << ran.err;
+    EXPECT_THAT(ran.out, IsEmpty()) << line;
+  }
+  EXPECT_THAT(shell("marquee replay").err, EndsWith(". marquee replay --help says more\n"));
 }
 
 TEST_F(Cli, EveryVerbHelpsWithExamples) {
@@ -204,6 +225,26 @@ TEST_F(Cli, AFailingWorldIs69WithASentence) {
   EXPECT_THAT(closed.err, HasSubstr("standard output was closed"));
   EXPECT_EQ(shell(replay_ + "--summary /no/such/dir/s.json").code, 69);
   EXPECT_EQ(shell("marquee version >/dev/full").code, 69);
+}
+
+TEST_F(Cli, GenEndsWithHowManyWentWhere) {
+  const std::string out = temporary("gen.ndjson");
+  const Ran file = shell("marquee gen --count 1500 --output " + out);
+  EXPECT_EQ(file.code, 0);
+  EXPECT_THAT(file.err, StartsWith("1,500 events written to " + out + "; "));
+  const Ran full = shell("marquee gen --count 1500 --output /dev/full");
+  EXPECT_EQ(full.code, 69);
+  EXPECT_THAT(full.err, HasSubstr("\n0 events written to /dev/full\n"));
+}
+
+TEST_F(Cli, GenSaysOnceThatNoBrokerAnswersAndHowItEndedWhenInterrupted) {
+  const Ran ran = shell("export pid=" + temporary("gen.pid") +
+                        "; { bash -c 'echo $$ >$pid; exec " MARQUEE_BINARY
+                        " gen --brokers 127.0.0.1:1' 2>&1; echo code $?; } | while read -r line; do"
+                        " echo \"$line\"; if [[ $line == *trying* ]]; then kill -TERM \"$(<$pid)\"; fi; done");
+  EXPECT_THAT(ran.out, StartsWith("marquee: no Kafka broker answers at 127.0.0.1:1"));
+  EXPECT_THAT(ran.out, HasSubstr("\nmarquee: stopped before a Kafka broker answered at 127.0.0.1:1; nothing was sent"));
+  EXPECT_THAT(ran.out, EndsWith("\nstopped: 0 events sent to topic watch-events at 127.0.0.1:1\ncode 69\n"));
 }
 
 TEST_F(Cli, AnInterruptedReplaySaysSoAndIsNot0) {

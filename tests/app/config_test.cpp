@@ -253,7 +253,7 @@ TEST(Config, EveryWrongValueIsToldWithItsLine) {
       {"[engine]\nkind = 'gpu'", "m.toml:2", "engine.kind must be \"auto\", \"cpu\" or \"cuda\"; it is \"gpu\""},
       {"[engine]\nthreads = 0", "m.toml:2", "engine.threads must be a whole number from 1 to 256"},
       {"[engine]\nbatch_events = 99999999", "m.toml:2", "from 1 to 4194304"},
-      {"[engine]\nthreads = 8", "m.toml:2", "engine.batches must be at least engine.threads + 2, that is 10; it is 8"},
+      {"[engine]\nthreads = 8", "m.toml:2", "engine.batches must be at least engine.threads + 3, that is 11; it is 8"},
       {"[engine]\nbatch_bytes = '1B'", "m.toml:2", "engine.batch_bytes must be a size from 4KiB to 1GiB"},
       {"[limits]\nitems = 0", "m.toml:2", "limits.items must be a whole number from 1"},
       {"[limits]\nentries = -5", "m.toml:2", "limits.entries must be a whole number from 1"},

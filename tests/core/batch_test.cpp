@@ -68,6 +68,36 @@ TEST(Batch, AnEmptyArenaGrowsForOneHugeMessageAndShrinksAgain) {
   EXPECT_TRUE(batch.append("x", 0, Offset{1}, -1));
 }
 
+TEST(Batch, ColumnsGrowForOneLongMessageAndComeBack) {
+  Batch batch(small());
+  std::byte* const own = batch.columns_data();
+  batch.reserve_events(8);
+  EXPECT_EQ(batch.columns_data(), own);
+  constexpr std::uint32_t kEvents = 100'003;
+  batch.reserve_events(kEvents);
+  EXPECT_EQ(batch.events_room(), kEvents);
+  EXPECT_EQ(batch.columns_bytes(), 16u * kEvents);
+  batch.event_count = kEvents;
+  EXPECT_EQ(batch.events_room(), 0u);
+  for (std::uint32_t i = 0; i < kEvents; ++i) {
+    batch.item()[i] = ItemId{i};
+    batch.combination()[i] = CombinationId{i + 1};
+    batch.slot()[i] = i + 2;
+    batch.watch_ms()[i] = i + 3;
+    batch.time_ms()[i] = i + 4;
+    batch.record()[i] = i + 5;
+  }
+  for (std::uint32_t i = 0; i < kEvents; ++i) {
+    ASSERT_TRUE(batch.item()[i] == ItemId{i} && batch.combination()[i] == CombinationId{i + 1} &&
+                batch.slot()[i] == i + 2 && batch.watch_ms()[i] == i + 3 && batch.time_ms()[i] == EventTimeMs{i} + 4 &&
+                batch.record()[i] == i + 5)
+        << i;
+  }
+  batch.clear();
+  EXPECT_EQ(batch.columns_data(), own);
+  EXPECT_EQ(batch.events_max(), 8u);
+}
+
 TEST(Batch, ScratchNeverMovesWhatItHandedOut) {
   Batch batch(small());
   std::vector<std::pair<char*, std::size_t>> pieces;
@@ -93,7 +123,9 @@ TEST(Batch, AClearedBatchIsLikeANewOne) {
   batch.slot_events.push_back(3);
   EXPECT_EQ(batch.pane(1, LeaderboardIndex{0}), PaneIndex{4});
   batch.spans.push_back({});
-  batch.continued = true;
+  batch.event_count = 0;
+  batch.reserve_events(9);
+  batch.event_count = 9;
   batch.verdicts[Verdict::kCounted] = 3;
   batch.clear();
   EXPECT_EQ(batch.event_count, 0u);
@@ -101,7 +133,8 @@ TEST(Batch, AClearedBatchIsLikeANewOne) {
   EXPECT_EQ(batch.pane(0, LeaderboardIndex{0}), kNoPane);
   EXPECT_EQ(batch.pane(0, LeaderboardIndex{1}), kNoPane);
   EXPECT_EQ(batch.arena_used, 0u);
-  EXPECT_TRUE(batch.messages.empty() && batch.spans.empty() && !batch.continued);
+  EXPECT_TRUE(batch.messages.empty() && batch.spans.empty());
+  EXPECT_EQ(batch.events_room(), 8u);
   EXPECT_EQ(batch.verdicts.read(), 0u);
 }
 

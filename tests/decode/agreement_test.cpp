@@ -98,7 +98,7 @@ TEST(Agreement, AmongOthersAsAlone) {
       Decoder fresh(job, alone.items, alone.combinations);
       split_records(alone.batch, 0, Framing::kLines);
       if (alone.batch.records.empty()) continue;
-      fresh.decode(alone.batch, 0);
+      fresh.decode(alone.batch, 0, alone.batch.records.size());
       alone.give_ids();
       ASSERT_LT(at, all.size());
       ASSERT_EQ(all[at], alone.outcomes()[0]) << r;

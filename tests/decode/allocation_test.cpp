@@ -68,7 +68,7 @@ std::uint64_t allocations_of_a_batch(Bench& bench, const std::vector<std::string
   for (const std::string& m : messages) bench.append(m);
   const std::uint64_t before = allocations;
   split_records(bench.batch, 0, Framing::kMessages);
-  bench.decoder.decode(bench.batch, 0);
+  bench.decoder.decode(bench.batch, 0, bench.batch.records.size());
   const std::uint64_t after = allocations;
   bench.give_ids();
   return after - before;

@@ -57,8 +57,7 @@ struct Bench {
   // Outcome of each record, after splitting and decoding everything.
   std::vector<Outcome> run(Framing framing) {
     split_records(batch, 0, framing);
-    const std::size_t done = decoder.decode(batch, 0);
-    MARQUEE_CHECK(done == batch.records.size());
+    decoder.decode(batch, 0, batch.records.size());
     give_ids();
     return outcomes();
   }

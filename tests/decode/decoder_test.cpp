@@ -19,7 +19,7 @@ TEST(Decoder, FillsTheColumns) {
   bench.append("nothing");
   bench.append(good_record(1));
   split_records(bench.batch, 0, Framing::kMessages);
-  EXPECT_EQ(bench.decoder.decode(bench.batch, 0), 2u);
+  bench.decoder.decode(bench.batch, 0, 2);
   ASSERT_EQ(bench.batch.event_count, 1u);
   EXPECT_EQ(bench.batch.item()[0], ItemId{item});
   EXPECT_EQ(bench.batch.combination()[0], CombinationId{combination});
@@ -35,7 +35,7 @@ TEST(Decoder, KeysTheDictionariesDoNotKnowArePending) {
   bench.append(good_record(1));
   bench.append(R"({"content_id":"\u006d-2","category":"\u0063","event_time":1})");
   split_records(bench.batch, 0, Framing::kMessages);
-  bench.decoder.decode(bench.batch, 0);
+  bench.decoder.decode(bench.batch, 0, bench.batch.records.size());
   ASSERT_EQ(bench.batch.pending_items.size(), 2u);
   EXPECT_EQ(bench.batch.item()[0], kRefusedItem);
   EXPECT_EQ(bench.batch.combination()[1], kRefusedCombination);
@@ -49,7 +49,7 @@ TEST(Decoder, KeysTheDictionariesDoNotKnowArePending) {
   for (std::size_t i = 0; i < 500; ++i)
     other.append(R"({"content_id":"\u0078\u0078","category":"\u0079","event_time":1})", 0, Offset{0}, -1);
   split_records(other, 0, Framing::kMessages);
-  bench.decoder.decode(other, 0);
+  bench.decoder.decode(other, 0, other.records.size());
   EXPECT_EQ(bench.batch.pending_items[1].bytes, "m-2");
   EXPECT_EQ(bench.batch.pending_items[1].event, 1u);
   EXPECT_EQ(key_part(bench.batch.pending_combinations[1].bytes, 0), "c");
@@ -75,26 +75,22 @@ TEST(Decoder, WatchWithoutAPathIsZero) {
   EXPECT_EQ(bench.run(Framing::kMessages)[0], (Outcome{Verdict::kCounted, "m-7|movie,de|1007|0"}));
 }
 
-TEST(Decoder, StopsWhenTheColumnsAreFullAndGoesOnInTheNextBatch) {
-  for (const std::uint32_t events_max : {1u, 63u, 64u, 65u, 100u}) {
-    Bench bench(plain_job(), {.events_max = events_max, .arena_bytes = 1 << 20, .leaderboard_count = 1});
+TEST(Decoder, AnyRunOfRecordsCanBeDecodedByItself) {
+  for (const std::size_t step : {1u, 63u, 64u, 65u, 100u}) {
+    Bench bench(plain_job(), {.events_max = 128, .arena_bytes = 1 << 20, .leaderboard_count = 1});
     for (std::size_t i = 0; i < 300; ++i) bench.append(i % 10 == 3 ? "{" : good_record(i));
     split_records(bench.batch, 0, Framing::kMessages);
-    std::size_t at = 0;
     std::uint64_t counted = 0;
-    while (true) {
-      const std::size_t next = bench.decoder.decode(bench.batch, at);
-      ASSERT_TRUE(next > at || bench.batch.event_count == 0);
+    for (std::size_t at = 0; at < 300;) {
+      const std::size_t end = std::min<std::size_t>(at + step, 300);
+      bench.decoder.decode(bench.batch, at, end);
       for (std::uint32_t e = 0; e < bench.batch.event_count; ++e) {
         ASSERT_EQ(bench.batch.time_ms()[e], 1000 + bench.batch.record()[e]);
         ASSERT_GE(bench.batch.record()[e], at);
-        ASSERT_LT(bench.batch.record()[e], next);
+        ASSERT_LT(bench.batch.record()[e], end);
       }
       counted += bench.batch.event_count;
-      at = next;
-      if (at == 300) break;
-      ASSERT_EQ(bench.batch.event_count, events_max);
-      EXPECT_EQ(bench.decoder.decode(bench.batch, at), at);
+      at = end;
       bench.batch.event_count = 0;  // stands for the next batch
     }
     EXPECT_EQ(counted, 270u);
@@ -112,7 +108,7 @@ TEST(Decoder, LettersOnlyWhereTheyAreKept) {
     bench.append(R"({"category":"show"})");
     bench.append(R"({"category":"movie"})");
     split_records(bench.batch, 0, Framing::kMessages);
-    bench.decoder.decode(bench.batch, 0);
+    bench.decoder.decode(bench.batch, 0, bench.batch.records.size());
     EXPECT_EQ(bench.batch.verdicts[Verdict::kMalformed], 1u);
     EXPECT_EQ(bench.batch.verdicts[Verdict::kFiltered], 1u);
     EXPECT_EQ(bench.batch.verdicts[Verdict::kItemMissing], 1u);

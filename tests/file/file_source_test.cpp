@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -12,6 +13,8 @@
 #include <map>
 #include <random>
 #include <thread>
+
+#include "eventually.hpp"
 
 namespace marquee {
 namespace {
@@ -257,6 +260,12 @@ class PipedStdin {
     ::close(saved_);
   }
   int write_end() const { return write_end_; }
+  // Whether everything written has been read.
+  bool drained() const {
+    int waiting = -1;
+    EXPECT_EQ(::ioctl(STDIN_FILENO, FIONREAD, &waiting), 0);
+    return waiting == 0;
+  }
 
  private:
   int saved_;
@@ -267,10 +276,13 @@ TEST(FileSource, StandardInputComesInDribbles) {
   for (const std::string& bytes : {std::string(kOdd), gzipped(kOdd), zstandard(kOdd)}) {
     const PipedStdin pipe;
     std::thread writer([&] {
-      for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const std::string part = bytes.substr(i, 3);
+      std::mt19937_64 random(bytes.size());
+      for (std::size_t i = 0; i < bytes.size();) {
+        const std::string part = bytes.substr(i, 1 + random() % 5);
         ASSERT_EQ(::write(pipe.write_end(), part.data(), part.size()), static_cast<ssize_t>(part.size()));
-        if (i % 9 == 0) std::this_thread::sleep_for(milliseconds(1));
+        i += part.size();
+        // The reader comes to an end here, in the middle of a line or of packed data, and has to wait for more.
+        EXPECT_TRUE(random() % 2 == 0 || eventually([&] { return pipe.drained(); }));
       }
       ::close(pipe.write_end());
     });

@@ -3,10 +3,13 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <thread>
+
+#include "eventually.hpp"
 
 namespace marquee {
 namespace {
@@ -44,6 +47,12 @@ Status commit(StdoutSink& sink, const Epoch& epoch) {
   return status;
 }
 
+// Whether a write to the pipe would have to wait.
+bool is_full(int pipe) {
+  pollfd state{pipe, POLLOUT, 0};
+  return ::poll(&state, 1, 0) == 0;
+}
+
 TEST(StdoutSink, WritesEachResultOnALineInOrder) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
@@ -76,7 +85,7 @@ TEST(StdoutSink, WaitsForASlowReaderOfANonBlockingPipe) {
   ::fcntl(ends[0], F_SETFL, 0);
   std::size_t got = 0;
   std::thread reader([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_TRUE(eventually([&] { return is_full(ends[1]); }));  // so slow that the writer has to wait
     char buffer[65536];
     for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) got += static_cast<std::size_t>(n);
   });

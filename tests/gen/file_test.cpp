@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "eventually.hpp"
 #include "gen/emitted.hpp"
 #include "gen/gen.hpp"
 
@@ -77,7 +78,7 @@ TEST(FileOutput, AStopEndsAnEndlessStreamAtAWholeRecord) {
   std::atomic<bool> stop{false};
   GenStatus status;
   std::thread running([&] { status = generator.run(stop); });
-  while (generator.counters().acked < 2'000) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_TRUE(eventually([&] { return generator.counters().acked >= 2'000; }));
   stop = true;
   const auto asked = std::chrono::steady_clock::now();
   running.join();
@@ -95,10 +96,11 @@ TEST(FileOutput, AStopEndsASlowStreamWhileItWaits) {
   GenOptions options;
   options.output = "/dev/null";
   options.rate = Rate{1, 3'600'000};
+  Generator generator(options);
   std::atomic<bool> stop{false};
   GenStatus status{70, ""};
-  std::thread running([&] { status = run_gen(options, stop); });
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  std::thread running([&] { status = generator.run(stop); });
+  EXPECT_TRUE(eventually([&] { return generator.counters().acked == 1; }));  // the next one is due in an hour
   const auto asked = std::chrono::steady_clock::now();
   stop = true;
   running.join();

@@ -8,11 +8,13 @@
 #include <atomic>
 #include <chrono>
 #include <map>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "eventually.hpp"
 #include "gen/block.hpp"
 #include "gen/emitted.hpp"
 #include "gen/gen.hpp"
@@ -55,6 +57,7 @@ class Broker {
   }
   void refuse_produce(rd_kafka_resp_err_t error) { rd_kafka_mock_push_request_errors(cluster_, 0, 1, error); }
   void down() { rd_kafka_mock_broker_set_down(cluster_, 1); }
+  void up() { rd_kafka_mock_broker_set_up(cluster_, 1); }
 
   // Everything in a partition, in order.
   std::vector<Message> read(const std::string& topic, int32_t partition) const {
@@ -96,6 +99,25 @@ class Broker {
   }
   rd_kafka_t* client_;
   rd_kafka_mock_cluster_t* cluster_;
+};
+
+// What a generator had to tell.
+class Notices {
+ public:
+  Notice take() {
+    return [this](const std::string& sentence) {
+      const std::lock_guard lock(mutex_);
+      all_.push_back(sentence);
+    };
+  }
+  std::vector<std::string> all() const {
+    const std::lock_guard lock(mutex_);
+    return all_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> all_;
 };
 
 GenOptions stream_to(const Broker& broker, uint64_t count) {
@@ -216,7 +238,7 @@ TEST(KafkaOutput, APacedStreamKeepsUpWithTheClockAndStops) {
   std::atomic<bool> stop{false};
   GenStatus status;
   std::thread running([&] { status = generator.run(stop); });
-  while (generator.counters().acked < 300) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_TRUE(eventually([&] { return generator.counters().acked >= 300; }));
   stop = true;
   running.join();
   EXPECT_TRUE(status.ok()) << status.message;
@@ -233,10 +255,51 @@ TEST(KafkaOutput, ABrokerThatIsNotThereIsASentence) {
   GenOptions options;
   options.brokers = "127.0.0.1:1";
   options.count = 1;
-  const auto status = run_gen(options, kNever);
+  Notices notices;
+  const auto status = Generator(options, notices.take()).run(kNever);
   EXPECT_EQ(status.code, 69);
   EXPECT_NE(status.message.find("127.0.0.1:1"), std::string::npos) << status.message;
   EXPECT_NE(status.message.find("--brokers"), std::string::npos) << status.message;
+  EXPECT_NE(status.message.find("refused"), std::string::npos) << status.message;
+  ASSERT_EQ(notices.all().size(), 1U) << "said while it waits, but once";
+  EXPECT_NE(notices.all()[0].find("no Kafka broker answers at 127.0.0.1:1"), std::string::npos) << notices.all()[0];
+}
+
+TEST(KafkaOutput, AStopBeforeABrokerAnsweredIsNoSuccess) {
+  GenOptions options;
+  options.brokers = "127.0.0.1:1";
+  Generator generator(options, [](const std::string&) {});
+  const std::atomic<bool> stop{true};
+  const auto status = generator.run(stop);
+  EXPECT_EQ(status.code, 69);
+  EXPECT_NE(status.message.find("nothing was sent"), std::string::npos) << status.message;
+}
+
+TEST(KafkaOutput, ABrokerThatGoesAndComesBackIsSaidOnceEach) {
+  Broker broker;
+  broker.create("events", 1);
+  GenOptions options = stream_to(broker, 0);
+  options.count.reset();
+  options.rate = Rate::per_second(1'000);
+  Notices notices;
+  Generator generator(options, notices.take());
+  std::atomic<bool> stop{false};
+  GenStatus status;
+  std::thread running([&] { status = generator.run(stop); });
+  EXPECT_TRUE(eventually([&] { return generator.counters().acked >= 100; }));
+  EXPECT_TRUE(notices.all().empty()) << notices.all()[0];
+  broker.down();
+  EXPECT_TRUE(eventually([&] { return notices.all().size() == 1; }));
+  const uint64_t then = generator.counters().sent;
+  EXPECT_TRUE(eventually([&] { return generator.counters().sent >= then + 500; })) << "it goes on making events";
+  broker.up();
+  EXPECT_TRUE(eventually([&] { return notices.all().size() == 2; }));
+  stop = true;
+  running.join();
+  EXPECT_TRUE(status.ok()) << status.message;
+  ASSERT_EQ(notices.all().size(), 2U);
+  EXPECT_NE(notices.all()[0].find("does not acknowledge"), std::string::npos) << notices.all()[0];
+  EXPECT_NE(notices.all()[1].find("acknowledges events again"), std::string::npos) << notices.all()[1];
 }
 
 TEST(KafkaOutput, ARefusedRecordIsAnErrorAndTheLedgerSaysSo) {
@@ -263,10 +326,10 @@ TEST(KafkaOutput, AStopWithADeadBrokerLeavesWithinSecondsAndSaysWhatIsMissing) {
   std::atomic<bool> stop{false};
   GenStatus status;
   std::thread running([&] { status = generator.run(stop); });
-  while (generator.counters().acked < 100) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_TRUE(eventually([&] { return generator.counters().acked >= 100; }));
   broker.down();
   const uint64_t then = generator.counters().sent;
-  while (generator.counters().sent < then + 500) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_TRUE(eventually([&] { return generator.counters().sent >= then + 500; }));
   const auto asked = std::chrono::steady_clock::now();
   stop = true;
   running.join();

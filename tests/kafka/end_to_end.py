@@ -120,8 +120,7 @@ class Broker:
         self.folder, self.address = folder, address
 
     def do(self, verb: str, *more: str) -> str:
-        timeout = ("--timeout", "120") if verb in ("start", "restart") else ()
-        line = [sys.executable, HERE / "broker", verb, "--dir", self.folder, *timeout, *more]
+        line = [sys.executable, HERE / "broker", verb, "--dir", self.folder, *more]
         return subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
     def start(self, owner: int, port: int = 0) -> "Broker":
@@ -645,6 +644,15 @@ def restarted(world: World) -> None:
     check(not missing, f"whole windows after the restart without a final result: {missing[:5]}")
 
 
+def broker_that_ends(world: World) -> None:
+    """A broker that cannot live is told at once, with what its log says, not when patience is over."""
+    line = [sys.executable, HERE / "broker", "start", "--dir", world.folder / "broker", "--port", "0"]
+    done = subprocess.run([*line, "--config", "log.retention.ms=never"], stderr=subprocess.PIPE, text=True)
+    equal(done.returncode, 1, "exit status of broker start")
+    check("The broker left with 1" in done.stderr, done.stderr)
+    check("Invalid value never for configuration log.retention.ms" in done.stderr, done.stderr)
+
+
 def movietweetings(world: World) -> None:
     """Real ratings, shuffled, with a lateness that takes them all."""
     file = pathlib.Path(world.options.data or "") / "movietweetings-100k.ndjson.gz"
@@ -682,6 +690,7 @@ SCENARIOS = {
     "missing-at-start": missing_at_start,
     "partitions-added": partitions_added,
     "restarted": restarted,
+    "broker-that-ends": broker_that_ends,
     "movietweetings": movietweetings,
 }
 

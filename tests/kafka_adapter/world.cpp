@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <librdkafka/rdkafka.h>
 
-#include <thread>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
 
 namespace marquee::testing {
 
@@ -32,15 +34,6 @@ std::string PlainRecord::header(const std::string& name) const {
     if (n == name) found = text.value_or("<null>");
   }
   return found;
-}
-
-bool eventually(const std::function<bool()>& done, std::chrono::seconds limit) {
-  const auto until = std::chrono::steady_clock::now() + limit;
-  while (!done()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::yield();
-  }
-  return true;
 }
 
 std::unique_ptr<EmbeddedBroker> start_broker(const std::map<std::string, int>& topics) {

@@ -1,9 +1,6 @@
-// What these tests share: an embedded broker, a plain producer and reader beside our adapters, and waiting for
-// conditions.
+// What these tests share: an embedded broker, and a plain producer and reader beside our adapters.
 #pragma once
 
-#include <chrono>
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,6 +10,7 @@
 #include <vector>
 
 #include "core/batch.hpp"
+#include "eventually.hpp"
 #include "kafka/embedded_broker.hpp"
 #include "kafka/kafka_sink.hpp"
 #include "kafka/kafka_source.hpp"
@@ -37,9 +35,6 @@ struct PlainRecord {
 
   std::string header(const std::string& name) const;  // the last of that name, "<none>" if there is none
 };
-
-// Runs `done` until it holds; false after `limit`.
-bool eventually(const std::function<bool()>& done, std::chrono::seconds limit = std::chrono::seconds(30));
 
 std::unique_ptr<EmbeddedBroker> start_broker(const std::map<std::string, int>& topics);
 

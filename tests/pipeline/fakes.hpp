@@ -76,6 +76,8 @@ class FakeSource final : public Source {
                                     std::move(metadata)};
   }
 
+  std::function<void(const Batch&)> on_read;  // called by lanes, one at a time, as a read returns something
+
   // --- Source
   Result<std::vector<PartitionStart>> open(std::size_t lanes, const std::atomic<bool>&) override {
     std::vector<PartitionStart> starts;
@@ -158,6 +160,7 @@ class FakeSource final : public Source {
         q.end_said = true;
         batch.spans[span].at_end = true;
       }
+      if (source_.on_read) source_.on_read(batch);
       return ReadOutcome::kRead;
     }
 
@@ -204,6 +207,7 @@ class FakeSink final : public Sink {
     results_.insert(results_.end(), written_.begin(), written_.end());
     letters_.insert(letters_.end(), letters_written_.begin(), letters_written_.end());
     offsets_ = epoch.offsets;
+    if (on_commit) on_commit(epoch);
     ++epochs_;
     changed_.notify_all();
     return {};
@@ -219,6 +223,7 @@ class FakeSink final : public Sink {
   std::size_t epochs() const { return epochs_; }
 
   Status write_status;
+  std::function<void(const Epoch&)> on_commit;  // commit thread
 
  private:
   std::mutex mutex_;

@@ -1,6 +1,7 @@
-// LatenessJudge, Progress, carry_over, CommitMetadata: the parts of the pipeline that need no thread.
+// LatenessJudge, carry_over, EngineFeed, Progress, CommitMetadata: the parts of the pipeline that need no thread.
 #include <gtest/gtest.h>
 
+#include "pipeline/engine_feed.hpp"
 #include "pipeline/ingest.hpp"
 #include "pipeline/lateness.hpp"
 #include "pipeline/progress.hpp"
@@ -42,7 +43,7 @@ void fill(Batch& batch, const std::vector<EventTimeMs>& times) {
 std::vector<bool> late_flags(const JobSpec& job, const std::vector<EventTimeMs>& times) {
   Batch batch({1024, 1 << 16, static_cast<std::uint32_t>(job.leaderboards.size())});
   fill(batch, times);
-  LatenessJudge judge(job, 1024);
+  LatenessJudge judge(job);
   std::vector<EventTimeMs> highest = {kNoTime};
   judge.judge(batch, 0, highest, false);
   std::vector<bool> late;
@@ -62,7 +63,7 @@ TEST(Lateness, EventLateForOneLeaderboardCountsForAnother) {
   const JobSpec job = job_with({tumbling(100), tumbling(1000)}, 0, 0);
   Batch batch({16, 1 << 16, 2});
   fill(batch, {150, 50});
-  LatenessJudge judge(job, 16);
+  LatenessJudge judge(job);
   std::vector<EventTimeMs> highest = {kNoTime};
   judge.judge(batch, 0, highest, false);
   EXPECT_EQ(batch.verdicts[Verdict::kCounted], 2u);
@@ -76,7 +77,7 @@ TEST(Lateness, LateEventsAreNotedAsLettersOnlyWhenAsked) {
   for (const bool keep : {false, true}) {
     Batch batch({16, 1 << 16, 1});
     fill(batch, {100, 5});
-    LatenessJudge judge(job, 16);
+    LatenessJudge judge(job);
     std::vector<EventTimeMs> highest = {kNoTime};
     judge.judge(batch, 0, highest, keep);
     EXPECT_EQ(batch.verdicts[Verdict::kLate], 1u);
@@ -90,7 +91,7 @@ TEST(Lateness, OneSlotPerRowOfPanesHoweverOftenTimeGoesBackAndForth) {
   std::vector<EventTimeMs> times;
   for (int i = 0; i < 600; ++i) times.push_back((i * 37) % 300);
   fill(batch, times);
-  LatenessJudge judge(job, 1024);
+  LatenessJudge judge(job);
   std::vector<EventTimeMs> highest = {kNoTime};
   judge.judge(batch, 0, highest, false);
   EXPECT_EQ(batch.slot_count(), 31u);
@@ -99,7 +100,25 @@ TEST(Lateness, OneSlotPerRowOfPanesHoweverOftenTimeGoesBackAndForth) {
   }
 }
 
-TEST(CarryOver, CutInsideAMessageMarksItContinuedAndKeepsItsOffset) {
+TEST(Lateness, AsManySlotsAsThereAreRowsOfPanes) {
+  const JobSpec job = job_with({tumbling(10), tumbling(15)}, 1'000'000, 0);
+  Batch batch({16, 1 << 20, 2});
+  std::vector<EventTimeMs> times;
+  for (int i = 0; i < 20'000; ++i) times.push_back((i * 7919) % 20'000);
+  batch.reserve_events(20'000);
+  fill(batch, times);
+  LatenessJudge judge(job);
+  std::vector<EventTimeMs> highest = {kNoTime};
+  judge.judge(batch, 0, highest, false);
+  EXPECT_EQ(batch.slot_count(), 1u + 666 * 4 + 3);  // 30 ms have four, the last 20 three
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    ASSERT_EQ(raw(batch.pane(batch.slot()[i], LeaderboardIndex{0})), times[i] / 10);
+    ASSERT_EQ(raw(batch.pane(batch.slot()[i], LeaderboardIndex{1})), times[i] / 15);
+  }
+}
+
+// A message's own bytes may begin before those of its first record.
+TEST(CarryOver, MovesWholeMessagesWithTheirOffsetsAndEnvelopes) {
   Batch from({16, 1 << 12, 1});
   Batch to({16, 1 << 12, 1});
   PartitionSpan span;
@@ -108,32 +127,137 @@ TEST(CarryOver, CutInsideAMessageMarksItContinuedAndKeepsItsOffset) {
   span.at_end = true;
   from.spans.push_back(span);
   from.append("one", 0, Offset{5}, 77);
-  from.append("ab\ncd", 0, Offset{6}, 78);
-  from.records = {{0, 3, 0, Record::kOnly}, {4, 2, 1, 0}, {7, 2, 1, 1}};
-  carry_over(from, 2, to);
-  EXPECT_TRUE(from.continued);
+  from.append("[ab,cd]", 0, Offset{6}, 78);
+  from.envelopes = "keys";
+  from.messages[1].envelope_begin = 1;
+  from.messages[1].envelope_size = 3;
+  from.records = {{0, 3, 0, Record::kOnly}, {5, 2, 1, 0}, {8, 2, 1, 1}};
+  carry_over(from, 1, to);
   EXPECT_EQ(raw(from.spans[0].next), 6);
   EXPECT_FALSE(from.spans[0].at_end);
-  ASSERT_EQ(to.records.size(), 1u);
-  EXPECT_EQ(to.bytes(to.records[0]), "cd");
-  EXPECT_EQ(to.records[0].element, 1u);
+  EXPECT_EQ(from.messages.size(), 1u);
+  EXPECT_EQ(std::string_view(from.arena(), from.arena_used), "one\n");
+  ASSERT_EQ(to.records.size(), 2u);
+  EXPECT_EQ(to.bytes(to.messages[0]), "[ab,cd]");
+  EXPECT_EQ(to.bytes(to.records[1]), "cd");
+  EXPECT_EQ(to.records[1].element, 1u);
+  EXPECT_EQ(to.records[1].message, 0u);
+  EXPECT_EQ(to.envelopes, "eys");
+  EXPECT_EQ(to.messages[0].envelope_begin, 0u);
   EXPECT_EQ(raw(to.spans[0].first), 6);
   EXPECT_EQ(raw(to.spans[0].next), 7);
   EXPECT_TRUE(to.spans[0].at_end);
   EXPECT_EQ(to.messages[0].timestamp_ms, 78);
 }
 
-TEST(CarryOver, CutBetweenMessagesIsACut) {
+TEST(CarryOver, SpansOfPartitionsThatAllStayStay) {
   Batch from({16, 1 << 12, 1});
   Batch to({16, 1 << 12, 1});
-  from.spans.push_back({PartitionIndex{0}, Offset{5}, Offset{7}});
+  from.spans.push_back({PartitionIndex{3}, Offset{5}, Offset{6}});
+  from.spans.push_back({PartitionIndex{8}, Offset{1}, Offset{2}});
   from.append("one", 0, Offset{5}, 77);
-  from.append("two", 0, Offset{6}, 78);
+  from.append("two", 1, Offset{1}, 77);
   from.records = {{0, 3, 0, Record::kOnly}, {4, 3, 1, Record::kOnly}};
   carry_over(from, 1, to);
-  EXPECT_FALSE(from.continued);
   EXPECT_EQ(to.bytes(to.records[0]), "two");
-  EXPECT_EQ(raw(to.spans[0].first), 6);
+  ASSERT_EQ(to.spans.size(), 1u);
+  EXPECT_EQ(to.spans[0].partition, PartitionIndex{8});
+  EXPECT_EQ(raw(from.spans[0].next), 6);
+  EXPECT_EQ(raw(from.spans[1].next), 1);
+}
+
+// Keeps what it was given, as an engine may, and what it has seen of it.
+class SeeingEngine final : public Engine {
+ public:
+  struct Event {
+    std::uint32_t item, combination, watch_ms;
+    std::vector<PaneIndex> panes;
+    friend bool operator==(const Event&, const Event&) = default;
+  };
+  static std::vector<Event> events_of(const Batch& batch) {
+    std::vector<Event> events;
+    for (std::uint32_t e = 0; e < batch.event_count; ++e) {
+      Event& event = events.emplace_back(
+          Event{raw(batch.item()[e]), raw(batch.combination()[e]), batch.watch_ms()[e], std::vector<PaneIndex>{}});
+      for (std::uint32_t l = 0; l < batch.leaderboard_count(); ++l) {
+        event.panes.push_back(batch.pane(batch.slot()[e], LeaderboardIndex{l}));
+      }
+    }
+    return events;
+  }
+
+  Status submit(BatchPtr batch) override {
+    sizes.push_back(batch->event_count);
+    std::vector<std::uint32_t> slot_events(batch->slot_count());
+    for (std::uint32_t e = 0; e < batch->event_count; ++e) ++slot_events[batch->slot()[e]];
+    EXPECT_EQ(slot_events, batch->slot_events);
+    slot_counts.push_back(batch->slot_count());
+    for (Event& event : events_of(*batch)) seen.push_back(std::move(event));
+    held.push_back(std::move(batch));
+    if (held.size() > kEngineBatchesHeldMax) held.erase(held.begin());
+    return status;
+  }
+  std::uint64_t epoch_rows() const override { return 0; }
+  Result<const Partials*> end_epoch() override { return Status(Code::kInternal, "not asked for"); }
+  void map_combination(CombinationId, std::span<const GroupId>) override {}
+  Status rank(const RankQuery&, Ranking&) override { return {}; }
+  void drop(LeaderboardIndex, PaneIndex) override {}
+  Status restore(const PanePartials&) override { return {}; }
+  void clear() override {}
+  void mark_live(LiveIds&) const override {}
+  void forget_floors() override {}
+  EngineStats stats() const override { return {}; }
+  std::string_view name() const override { return "seeing"; }
+  bool can_be_lost() const override { return false; }
+
+  std::vector<std::uint32_t> sizes;  // of the batches
+  std::vector<std::uint32_t> slot_counts;
+  std::vector<Event> seen;
+  std::vector<BatchPtr> held;
+  Status status;
+};
+
+TEST(EngineFeed, LongBatchReachesTheEngineInPiecesThatHoldTheSameEvents) {
+  for (const std::uint32_t events : {0u, 1u, 63u, 64u, 65u, 128u, 1'000u}) {
+    BatchPool pool({64, 1 << 20, 2}, 1);
+    EngineFeed feed(64, 2);
+    SeeingEngine engine;  // gone before both: it holds batches
+    BatchPtr batch = pool.acquire(std::chrono::milliseconds{0});
+    batch->reserve_events(events);
+    batch->event_count = events;
+    for (std::uint32_t slot = 1; slot < 300; ++slot) {
+      batch->slot_panes.insert(batch->slot_panes.end(), {PaneIndex{slot}, slot % 3 == 0 ? kNoPane : PaneIndex{slot}});
+      batch->slot_events.push_back(0);
+    }
+    for (std::uint32_t e = 0; e < events; ++e) {
+      batch->item()[e] = ItemId{e};
+      batch->combination()[e] = CombinationId{e + 1};
+      batch->watch_ms()[e] = e + 2;
+      batch->slot()[e] = (e * e) % 300;
+      ++batch->slot_events[batch->slot()[e]];
+    }
+    const std::vector<SeeingEngine::Event> expected = SeeingEngine::events_of(*batch);
+    ASSERT_TRUE(feed.submit(std::move(batch), engine).ok());
+    EXPECT_TRUE(engine.seen == expected);
+    EXPECT_EQ(engine.sizes.size(), std::max(1u, (events + 63) / 64));
+    EXPECT_TRUE(std::all_of(engine.sizes.begin(), engine.sizes.end(), [](std::uint32_t n) { return n <= 64; }));
+    if (events <= 64) continue;
+    EXPECT_LE(*std::max_element(engine.slot_counts.begin(), engine.slot_counts.end()), 65u);
+    EXPECT_EQ(pool.free_count(), 1u) << "the long batch is home";
+  }
+}
+
+TEST(EngineFeed, AnErrorOfTheEnginesEndsIt) {
+  BatchPool pool({4, 1 << 12, 1}, 1);
+  EngineFeed feed(4, 1);
+  SeeingEngine engine;
+  engine.status = {Code::kUnavailable, "lost"};
+  BatchPtr batch = pool.acquire(std::chrono::milliseconds{0});
+  batch->reserve_events(100);
+  batch->event_count = 100;
+  std::fill_n(batch->slot(), 100, 0u);
+  EXPECT_EQ(feed.submit(std::move(batch), engine).message(), "lost");
+  EXPECT_EQ(engine.sizes.size(), 1u);
 }
 
 TEST(CommitMetadata, RoundTripsAndIgnoresWhatIsNotOurs) {

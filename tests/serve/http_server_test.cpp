@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <functional>
 #include <thread>
 
 #include "core/result.hpp"
+#include "eventually.hpp"
 #include "http_client.hpp"
 #include "serve_fixture.hpp"
 
@@ -18,16 +18,6 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using namespace std::chrono_literals;
-
-// Waits until the condition holds; a bound keeps a broken test from hanging.
-bool eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + 20s;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
 
 class HttpServerTest : public ::testing::Test {
  protected:

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "app/config_values.hpp"
+#include "pipeline/pipeline.hpp"
 
 namespace marquee {
 namespace {
@@ -130,11 +131,12 @@ class Check {
 
   void engine() {
     const EngineSection& engine = config_.engine;
-    if (engine.batches < engine.threads + 2) {
+    if (const std::size_t least = batches_min(engine.threads); engine.batches < least) {
       const std::string& place =
           places_.has("engine.batches") ? places_.of("engine.batches") : places_.of("engine.threads");
-      problems_.add(place, "engine.batches must be at least engine.threads + 2, that is " +
-                               std::to_string(engine.threads + 2) + "; it is " + std::to_string(engine.batches));
+      problems_.add(place, "engine.batches must be at least engine.threads + " +
+                               std::to_string(least - engine.threads) + ", that is " + std::to_string(least) +
+                               "; it is " + std::to_string(engine.batches));
     }
     if (!config_.sink.dead_letter_topic.empty() && config_.sink.dead_letter_topic == config_.sink.topic) {
       problems_.add(places_.of("sink.dead_letter_topic"),

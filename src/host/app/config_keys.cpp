@@ -6,6 +6,7 @@
 #include <span>
 
 #include "app/config_values.hpp"
+#include "pipeline/pipeline.hpp"
 
 namespace marquee {
 namespace {
@@ -543,10 +544,10 @@ std::vector<Key<Config>> make_config_keys() {
                     [](auto& c) -> auto& { return c.engine.kind; }));
   add(count_key<C>("engine.threads", "ingest threads, which read and decode", 1, 256,
                    [](auto& c) -> auto& { return c.engine.threads; }));
-  add(count_key<C>("engine.batches", "batches in the pool; at least threads + 2", 3, 4096,
+  add(count_key<C>("engine.batches", "batches in the pool; at least threads + 3", batches_min(1), 4096,
                    [](auto& c) -> auto& { return c.engine.batches; }));
-  add(count_key<C>("engine.batch_events", "events a batch holds at most", 1, kBatchEventsMax,
-                   [](auto& c) -> auto& { return c.engine.batch_events; }));
+  add(count_key<C>("engine.batch_events", "events a batch holds at most, but for one longer message", 1,
+                   kBatchEventsMax, [](auto& c) -> auto& { return c.engine.batch_events; }));
   add(size_key("engine.batch_bytes", "payload a batch holds at most, but for one larger message", 4096, 1u << 30,
                [](C& c) -> std::uint64_t& { return c.engine.batch_bytes; }));
 

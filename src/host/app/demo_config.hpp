@@ -33,7 +33,7 @@ commit_every = "500ms"
 
 [engine]
 threads = 1
-batches = 3
+batches = 4
 batch_events = 4096
 batch_bytes = "1MiB"
 

@@ -5,26 +5,11 @@
 #include <cstdio>
 #include <cstring>
 
-#include "app/config_values.hpp"
-#include "app/console_log.hpp"
+#include "app/usage.hpp"
 #include "app/verbs.hpp"
 
 namespace marquee {
 namespace {
-
-// A word that is no verb, told with the nearest one; CLI11 would only say that a verb is missing.
-bool is_unknown_verb(const CLI::App& app, const std::string& word) {
-  if (word.starts_with('-')) return false;
-  std::vector<std::string_view> names;
-  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (verb->get_name() == word) return false;
-    names.push_back(verb->get_name());
-  }
-  const std::string_view best = nearest(word, names);
-  std::fprintf(stderr, "marquee: %s is no verb; %s\n", printable(word).c_str(),
-               best.empty() ? "marquee --help lists them" : ("the nearest is " + std::string(best)).c_str());
-  return true;
-}
 
 int parse_and_run(int argc, char** argv) {
   CLI::App app("What is being watched most, right now, in every category: exact top-K of a stream of watch events.",
@@ -38,13 +23,19 @@ int parse_and_run(int argc, char** argv) {
   app.require_subcommand(1);
   Action action;
   add_verbs(app, action);
-  if (argc > 1 && is_unknown_verb(app, argv[1])) return static_cast<int>(Code::kUsage);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(Code::kUsage);
+  std::string wrong = argc > 1 ? unknown_verb_sentence(app, argv[1]) : "";
+  if (wrong.empty()) {
+    try {
+      app.parse(argc, argv);
+      return action();
+    } catch (const CLI::Success& help) {
+      return app.exit(help);
+    } catch (const CLI::ParseError& error) {
+      wrong = usage_sentence(app, error);
+    }
   }
-  return action();
+  std::fprintf(stderr, "%s\n", wrong.c_str());
+  return static_cast<int>(Code::kUsage);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "app/usage.hpp"
 #include "app/verbs.hpp"
 
 namespace marquee {
@@ -125,7 +126,7 @@ void add_completion(CLI::App& app, Action& action) {
   verb->footer(R"(Examples:
   source <(marquee completion bash)
   source <(marquee completion zsh))");
-  verb->add_option("shell", *shell, "bash or zsh")->required()->check(CLI::IsMember({"bash", "zsh"}));
+  verb->add_option("shell", *shell, "bash or zsh")->type_name("SHELL")->required()->check(one_of({"bash", "zsh"}));
   verb->callback([shell, &app, &action] {
     action = [shell, &app] {
       std::fputs(completion_script(app, *shell).c_str(), stdout);

@@ -35,7 +35,7 @@ void add_config(CLI::App& app, Action& action) {
         return 0;
       }
       if (options->config.file.empty()) {
-        return report({Code::kUsage, "config needs --config FILE, or --docs"});
+        return report({Code::kUsage, "config needs --config FILE, or --docs; marquee config --help says more"});
       }
       const std::optional<Config> config = load_or_complain(options->config, {});
       if (!config) return static_cast<int>(Code::kConfig);

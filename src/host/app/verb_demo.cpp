@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <stop_token>
 #include <thread>
@@ -14,6 +15,7 @@
 #include "app/demo_view.hpp"
 #include "app/stop_signal.hpp"
 #include "app/stream_job.hpp"
+#include "app/usage.hpp"
 #include "app/verbs.hpp"
 #include "gen/catalogue.hpp"
 #include "gen/gen.hpp"
@@ -119,7 +121,7 @@ int run_demo(const DemoOptions& options) {
   std::optional<std::int64_t> for_ms;
   if (!options.duration.empty()) {
     for_ms = parse_duration_ms(options.duration);
-    if (!for_ms) return report({Code::kUsage, "--for must be a duration such as 30s or 5m"});
+    if (!for_ms) return report({Code::kUsage, "--for must be a duration such as 30s or 5m, not " + options.duration});
   }
   std::string error;
   gen::GenOptions gen_options;
@@ -164,7 +166,10 @@ void add_demo(CLI::App& app, Action& action) {
   verb->add_option("--rate", options->rate, "events to make: 20000/min, 500k/s")
       ->type_name("RATE")
       ->capture_default_str();
-  verb->add_option("--seed", options->seed, "of the generator")->capture_default_str();
+  verb->add_option("--seed", options->seed, "of the generator")
+      ->type_name("N")
+      ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()))
+      ->capture_default_str();
   verb->add_option("--listen", options->listen, "address:port for metrics and API; any free port unless given")
       ->type_name("ADDRESS");
   verb->add_flag("--no-color", options->no_color, "plain text on a terminal too");

@@ -2,27 +2,35 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <thread>
 
 #include "app/config_values.hpp"
+#include "app/console_log.hpp"
 #include "app/replay_summary.hpp"
 #include "app/stop_signal.hpp"
+#include "app/usage.hpp"
 #include "app/verbs.hpp"
 #include "gen/gen.hpp"
 
 namespace marquee {
 namespace {
 
+constexpr std::uint64_t kAny = std::numeric_limits<std::uint64_t>::max();  // what is too much, gen::resolve says
+constexpr std::uint64_t kAny32 = std::numeric_limits<std::uint32_t>::max();
 constexpr const char* kExamples = R"(Examples:
   marquee gen                                                  20,000 events a minute to 127.0.0.1:9092
   marquee gen --count 1000000 --seed 7 --output events.ndjson --ledger ledger.json
   marquee gen --rate 500k/s --threads 2 --pack 100 --topic watch-events --brokers kafka:9092
-  marquee gen --for 10m --rate max --output - | marquee replay - --config marquee.toml)";
+  marquee gen --for 10m --rate max --output - | marquee replay - --config marquee.toml
+Ctrl-C or SIGTERM ends it: 0 when all that was sent has been acknowledged, 69 when not.)";
 
 struct GenFlags {
   gen::GenOptions options;
@@ -74,45 +82,90 @@ Status parse_flags(const GenFlags& flags, gen::GenOptions& options) {
   return {};
 }
 
+// What is drawn over and over while it runs: "1,003 events, 195 KB, 333/s".
+std::string progress_text(const gen::GenCounters& counters, double seconds) {
+  const std::uint64_t acked = counters.acked.load();
+  return grouped(acked) + " events, " + bytes_text(counters.bytes.load()) + ", " +
+         grouped(static_cast<std::uint64_t>(static_cast<double>(acked) / std::max(seconds, 1e-3))) + "/s";
+}
+
+// How it ended, whatever the outcome: how many events were sent, to where, and what became of them.
+std::string summary_text(const gen::GenOptions& options, const gen::GenCounters& counters, double seconds) {
+  const std::uint64_t sent = counters.sent.load();
+  const std::uint64_t acked = counters.acked.load();
+  std::string text = grouped(sent) + (sent == 1 ? " event " : " events ");
+  if (!options.output.empty()) {
+    text += "written to " + (options.output == "-" ? std::string("standard output") : options.output);
+  } else {
+    text += "sent to topic " + options.topic + " at " + options.brokers;
+    if (sent > 0 && acked >= sent) text += ", all acknowledged";
+    if (acked < sent) text += ", " + grouped(acked) + " acknowledged, " + grouped(sent - acked) + " lost";
+  }
+  if (sent == 0) return text;
+  char took[32];
+  std::snprintf(took, sizeof took, "%.1f", seconds);
+  return text + "; " + bytes_text(counters.bytes.load()) + " in " + took + " s, " +
+         grouped(static_cast<std::uint64_t>(static_cast<double>(acked) / std::max(seconds, 1e-3))) + "/s";
+}
+
+// The generator's view on standard error: a line on a terminal, five times a second, and what it has to tell.
+class GenView {
+ public:
+  explicit GenView(bool terminal) : terminal_(terminal) {}
+
+  // Any thread.
+  void tell(const std::string& sentence) {
+    const std::lock_guard lock(mutex_);
+    std::fprintf(stderr, "%smarquee: %s\n", wipe(), printable(sentence).c_str());
+  }
+
+  void draw_until_done(const std::function<std::string()>& line) {
+    if (!terminal_) return;
+    std::unique_lock lock(mutex_);
+    while (!changed_.wait_for(lock, std::chrono::milliseconds(200), [this] { return done_; })) {
+      std::fprintf(stderr, "%s%s", wipe(), line().c_str());
+    }
+    std::fputs(wipe(), stderr);
+  }
+
+  void done() {
+    {
+      const std::lock_guard lock(mutex_);
+      done_ = true;
+    }
+    changed_.notify_all();
+  }
+
+ private:
+  const char* wipe() const { return terminal_ ? "\r\x1b[K" : ""; }
+
+  const bool terminal_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool done_ = false;
+};
+
 int run_gen(const GenFlags& flags) {
   gen::GenOptions options;
   if (const Status s = parse_flags(flags, options); !s.ok()) return report(s);
   const std::atomic<bool>& stop = stop_on_signals();
-  gen::Generator generator(options);
+  GenView view(::isatty(STDERR_FILENO) != 0);
+  gen::Generator generator(options, [&view](const std::string& sentence) { view.tell(sentence); });
   const gen::GenCounters& counters = generator.counters();
   const auto begin = std::chrono::steady_clock::now();
-  const auto line = [&] {
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    const std::uint64_t acked = counters.acked.load();
-    return grouped(acked) + " events, " + bytes_text(counters.bytes.load()) + ", " +
-           grouped(static_cast<std::uint64_t>(static_cast<double>(acked) / std::max(seconds, 1e-3))) + "/s";
+  const auto seconds = [begin] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   };
-  gen::GenStatus status;
-  {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool done = false;
-    std::thread view;
-    if (::isatty(STDERR_FILENO) != 0) {
-      view = std::thread([&] {
-        std::unique_lock lock(mutex);
-        while (!changed.wait_for(lock, std::chrono::milliseconds(200), [&] { return done; })) {
-          std::fprintf(stderr, "\r\x1b[K%s", line().c_str());
-        }
-        std::fputs("\r\x1b[K", stderr);
-      });
-    }
-    status = generator.run(stop);
-    {
-      const std::lock_guard lock(mutex);
-      done = true;
-    }
-    changed.notify_all();
-    if (view.joinable()) view.join();
+  std::thread drawing([&] { view.draw_until_done([&] { return progress_text(counters, seconds()); }); });
+  const gen::GenStatus status = generator.run(stop);
+  view.done();
+  drawing.join();
+  const int code = report({static_cast<Code>(status.code), status.message});
+  if (code != static_cast<int>(Code::kUsage)) {
+    std::fprintf(stderr, "%s%s\n", stop.load() ? "stopped: " : "",
+                 printable(summary_text(options, counters, seconds())).c_str());
   }
-  if (!status.ok()) return report({static_cast<Code>(status.code), status.message});
-  std::fprintf(stderr, "%s\n", line().c_str());
-  return 0;
+  return code;
 }
 
 }  // namespace
@@ -124,14 +177,24 @@ void add_gen(CLI::App& app, Action& action) {
   verb->footer(kExamples);
   verb->add_option("--output,-o", o.output, "write to a file, - is standard output; without it to Kafka")
       ->type_name("FILE");
-  verb->add_option("--brokers", o.brokers, "Kafka brokers")->capture_default_str();
-  verb->add_option("--topic", o.topic, "Kafka topic; created where it is missing")->capture_default_str();
-  verb->add_option("--partitions", o.partitions, "partitions of a topic that is created")->capture_default_str();
-  verb->add_option("--key", flags->key, "what shares a partition: viewer or item")
-      ->check(CLI::IsMember({"viewer", "item"}))
+  verb->add_option("--brokers", o.brokers, "Kafka brokers")->type_name("HOST:PORT,…")->capture_default_str();
+  verb->add_option("--topic", o.topic, "Kafka topic; created where it is missing")
+      ->type_name("NAME")
       ->capture_default_str();
-  verb->add_option("--pack", o.pack, "events a Kafka message, as NDJSON")->capture_default_str();
-  verb->add_option("--compression", o.compression, "none, gzip, snappy, lz4 or zstd")->capture_default_str();
+  verb->add_option("--partitions", o.partitions, "partitions of a topic that is created")
+      ->type_name("N")
+      ->check(whole_number(0, kAny32))
+      ->capture_default_str();
+  verb->add_option("--key", flags->key, "what shares a partition: viewer or item")
+      ->check(one_of({"viewer", "item"}))
+      ->capture_default_str();
+  verb->add_option("--pack", o.pack, "events a Kafka message, as NDJSON")
+      ->type_name("N")
+      ->check(whole_number(0, kAny32))
+      ->capture_default_str();
+  verb->add_option("--compression", o.compression, "of Kafka messages")
+      ->check(one_of({"none", "gzip", "snappy", "lz4", "zstd"}))
+      ->capture_default_str();
   verb->add_flag("--may-repeat", flags->may_repeat, "no idempotent producer: a retry may repeat or reorder events");
   verb->add_option("--kafka", flags->kafka, "one of librdkafka's settings; may be repeated")
       ->type_name("NAME=VALUE")
@@ -141,19 +204,36 @@ void add_gen(CLI::App& app, Action& action) {
       ->type_name("RATE");
   verb->add_option("--density", flags->density, "events per event time; to a file 20000/min unless given")
       ->type_name("RATE");
-  verb->add_option("--threads", o.threads, "threads that make events")->capture_default_str();
-  verb->add_option("--count", flags->count, "stop after so many events")->type_name("N")->check(CLI::PositiveNumber);
+  verb->add_option("--threads", o.threads, "threads that make events")
+      ->type_name("N")
+      ->check(whole_number(0, kAny32))
+      ->capture_default_str();
+  verb->add_option("--count", flags->count, "stop after so many events")->type_name("N")->check(whole_number(1, kAny));
   verb->add_option("--for", flags->duration, "stop after so much event time, such as 10m")->type_name("DURATION");
   verb->add_option("--start", flags->start, "event time of the first event: 2025-11-22T08:00:00Z, milliseconds, or now")
       ->type_name("TIME");
-  verb->add_option("--seed", o.seed, "same seed and start, same bytes")->capture_default_str();
-  verb->add_option("--titles", o.titles, "titles in the catalogue")->capture_default_str();
-  verb->add_option("--viewers", o.viewers, "different viewers; 0: twice those who watch at once")
+  verb->add_option("--seed", o.seed, "same seed and start, same bytes")
+      ->type_name("N")
+      ->check(whole_number(0, kAny))
       ->capture_default_str();
-  verb->add_option("--late-share", o.late_share, "share of events far behind")->capture_default_str();
-  verb->add_option("--bad-share", o.bad_share, "share of records that are malformed or invalid")->capture_default_str();
+  verb->add_option("--titles", o.titles, "titles in the catalogue")
+      ->type_name("N")
+      ->check(whole_number(0, kAny32))
+      ->capture_default_str();
+  verb->add_option("--viewers", o.viewers, "different viewers; 0: twice those who watch at once")
+      ->type_name("N")
+      ->check(whole_number(0, kAny))
+      ->capture_default_str();
+  verb->add_option("--late-share", o.late_share, "share of events far behind")
+      ->type_name("SHARE")
+      ->check(share())
+      ->capture_default_str();
+  verb->add_option("--bad-share", o.bad_share, "share of records that are malformed or invalid")
+      ->type_name("SHARE")
+      ->check(share())
+      ->capture_default_str();
   verb->add_option("--profile", flags->profile, "full, or small: about 195 bytes an event")
-      ->check(CLI::IsMember({"full", "small"}))
+      ->check(one_of({"full", "small"}))
       ->capture_default_str();
   verb->add_option("--ledger", o.ledger, "write what was sent, to reconcile results with, as JSON")->type_name("FILE");
   verb->callback([flags, &action] { action = [flags] { return run_gen(*flags); }; });

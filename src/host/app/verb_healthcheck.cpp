@@ -5,6 +5,7 @@
 
 #include "app/console_log.hpp"
 #include "app/http_get.hpp"
+#include "app/usage.hpp"
 #include "app/verbs.hpp"
 
 namespace marquee {
@@ -46,7 +47,7 @@ void add_healthcheck(CLI::App& app, Action& action) {
   verb->add_flag("--live", options->live, "ask whether it is alive (/healthz), not whether it is ready (/readyz)");
   verb->add_option("--timeout", options->timeout_s, "seconds to wait for the answer")
       ->type_name("N")
-      ->check(CLI::Range(1, 60))
+      ->check(whole_number(1, 60))
       ->capture_default_str();
   verb->callback([options, &action] { action = [options] { return run_healthcheck(*options); }; });
 }

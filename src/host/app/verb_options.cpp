@@ -15,6 +15,11 @@ void add_verbs(CLI::App& app, Action& action) {
   add_healthcheck(app, action);
   add_version(app, action);
   add_completion(app, action);
+  for (CLI::App* verb : app.get_subcommands({})) {
+    for (CLI::Option* option : verb->get_options()) {
+      if (option->get_items_expected_max() == 0) option->disable_flag_override();  // --docs=no would be a yes
+    }
+  }
 }
 
 void add_config_options(CLI::App& verb, ConfigOptions& options, bool required) {

@@ -13,6 +13,7 @@
 #include "app/replay_summary.hpp"
 #include "app/stop_signal.hpp"
 #include "app/system_clock.hpp"
+#include "app/usage.hpp"
 #include "app/verbs.hpp"
 #include "file/file_source.hpp"
 #include "file/memory_pane_log.hpp"
@@ -49,7 +50,7 @@ int run_replay(const ReplayOptions& options) {
 
   PipelineOptions pipeline_options;
   pipeline_options.lanes = options.threads > 0 ? options.threads : config->engine.threads;
-  pipeline_options.batches = std::max<std::size_t>(config->engine.batches, pipeline_options.lanes + 2);
+  pipeline_options.batches = config->engine.batches;
   pipeline_options.batch_events = config->engine.batch_events;
   pipeline_options.batch_bytes = config->engine.batch_bytes;
   pipeline_options.commit_every_ms = config->sink.commit_every_ms;
@@ -101,9 +102,9 @@ void add_replay(CLI::App& app, Action& action) {
       ->type_name("FILE");
   verb->add_option("--threads", options->threads, "threads that read and decode; the output is the same for any number")
       ->type_name("N")
-      ->check(CLI::Range(1, 256));
+      ->check(whole_number(1, 256));
   verb->add_flag("--updates", options->updates, "print provisional results too, by the clock of the events");
-  verb->add_option("--engine", options->engine, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  verb->add_option("--engine", options->engine, "auto, cpu or cuda")->check(one_of({"auto", "cpu", "cuda"}));
   verb->callback([options, &action] { action = [options] { return run_replay(*options); }; });
 }
 

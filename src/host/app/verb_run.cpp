@@ -5,6 +5,7 @@
 #include "app/console_log.hpp"
 #include "app/stop_signal.hpp"
 #include "app/stream_job.hpp"
+#include "app/usage.hpp"
 #include "app/verbs.hpp"
 
 namespace marquee {
@@ -53,9 +54,9 @@ void add_run(CLI::App& app, Action& action) {
 The first SIGTERM or SIGINT drains and leaves with 0; the second leaves at once.)");
   add_config_options(*verb, options->config, true);
   verb->add_option("--log-format", options->log_format, "auto, human or json")
-      ->check(CLI::IsMember({"auto", "human", "json"}));
+      ->check(one_of({"auto", "human", "json"}));
   verb->add_option("--log-level", options->log_level, "debug, info, warning or error")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+      ->check(one_of({"debug", "info", "warning", "error"}));
   verb->callback([options, &action] { action = [options] { return run_stream(*options); }; });
 }
 

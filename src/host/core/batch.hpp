@@ -2,7 +2,8 @@
 //
 // A batch owns three things. The arena: payload bytes as they came, newline-separated. The event columns: 16 bytes an
 // event, page-aligned, the only part an engine reads (and a CUDA engine copies). And the provenance: which offsets of
-// which partitions it holds, so that any batch that is not `continued` ends at a consistent cut.
+// which partitions it holds. It holds whole messages, so any batch ends at a consistent cut: for one message that is
+// larger than a batch the arena grows, and the columns too.
 //
 // Life: the pool (pipeline) makes all batches at start; an ingest thread fills one; the engine thread gives ids to what
 // the dictionary did not know, resolves its pane slots and submits it; the engine gives it back. One owner at a time,
@@ -94,7 +95,7 @@ struct Letter {
 };
 
 struct BatchShape {
-  std::uint32_t events_max = 16'384;    // capacity of the columns
+  std::uint32_t events_max = 16'384;    // capacity of the columns; grows for a single message that holds more
   std::size_t arena_bytes = 4u << 20;   // grows for a single message that is larger
   std::uint32_t leaderboard_count = 1;  // stride of the slot table
 };
@@ -107,6 +108,7 @@ class Batch {
         host_columns_(std::size_t{shape.events_max} * 12),
         arena_(shape.arena_bytes + kArenaPaddingBytes) {
     MARQUEE_CHECK(shape.events_max > 0 && shape.events_max <= kBatchEventsMax);
+    use_own_columns();
     clear();
   }
   Batch(const Batch&) = delete;
@@ -114,34 +116,39 @@ class Batch {
 
   // --- Columns of events_max() values, of which [0, event_count) are filled. An engine reads these four, the slot
   // table and nothing else. Pinned where the engine is CUDA: columns_data() is one page-aligned block of 16 bytes an
-  // event.
-  ItemId* item() { return reinterpret_cast<ItemId*>(columns_.data()); }
-  CombinationId* combination() { return reinterpret_cast<CombinationId*>(columns_.data() + column_bytes()); }
-  std::uint32_t* slot() { return reinterpret_cast<std::uint32_t*>(columns_.data() + 2 * column_bytes()); }
-  std::uint32_t* watch_ms() { return reinterpret_cast<std::uint32_t*>(columns_.data() + 3 * column_bytes()); }
-  const ItemId* item() const { return reinterpret_cast<const ItemId*>(columns_.data()); }
-  const CombinationId* combination() const {
-    return reinterpret_cast<const CombinationId*>(columns_.data() + column_bytes());
-  }
-  const std::uint32_t* slot() const {
-    return reinterpret_cast<const std::uint32_t*>(columns_.data() + 2 * column_bytes());
-  }
-  const std::uint32_t* watch_ms() const {
-    return reinterpret_cast<const std::uint32_t*>(columns_.data() + 3 * column_bytes());
-  }
-  std::byte* columns_data() { return columns_.data(); }
-  std::size_t columns_bytes() const { return columns_.size(); }
+  // event, and the same one for life but while reserve_events() has put a larger one in its place.
+  ItemId* item() { return column<ItemId>(0); }
+  CombinationId* combination() { return column<CombinationId>(1); }
+  std::uint32_t* slot() { return column<std::uint32_t>(2); }
+  std::uint32_t* watch_ms() { return column<std::uint32_t>(3); }
+  const ItemId* item() const { return column<const ItemId>(0); }
+  const CombinationId* combination() const { return column<const CombinationId>(1); }
+  const std::uint32_t* slot() const { return column<const std::uint32_t>(2); }
+  const std::uint32_t* watch_ms() const { return column<const std::uint32_t>(3); }
+  std::byte* columns_data() { return columns_at_; }
+  std::size_t columns_bytes() const { return 4 * column_bytes(); }
 
   // --- Host-side columns beside them: event time in ms, and index into records of the record an event came from.
-  EventTimeMs* time_ms() { return reinterpret_cast<EventTimeMs*>(host_columns_.data()); }
-  const EventTimeMs* time_ms() const { return reinterpret_cast<const EventTimeMs*>(host_columns_.data()); }
-  std::uint32_t* record() { return reinterpret_cast<std::uint32_t*>(host_columns_.data() + 2 * column_bytes()); }
+  EventTimeMs* time_ms() { return reinterpret_cast<EventTimeMs*>(host_columns_at_); }
+  const EventTimeMs* time_ms() const { return reinterpret_cast<const EventTimeMs*>(host_columns_at_); }
+  std::uint32_t* record() { return reinterpret_cast<std::uint32_t*>(host_columns_at_ + 2 * column_bytes()); }
   const std::uint32_t* record() const {
-    return reinterpret_cast<const std::uint32_t*>(host_columns_.data() + 2 * column_bytes());
+    return reinterpret_cast<const std::uint32_t*>(host_columns_at_ + 2 * column_bytes());
   }
 
-  std::uint32_t events_max() const { return shape_.events_max; }
   std::uint32_t event_count = 0;
+  std::uint32_t events_max() const { return events_max_; }
+  std::uint32_t events_room() const { return events_max_ - event_count; }
+
+  // Makes room for `events` in a batch that has none, until clear(). Untouched pages cost nothing.
+  void reserve_events(std::uint32_t events) {
+    MARQUEE_CHECK(event_count == 0);
+    if (events <= events_max_) return;
+    long_columns_ = AlignedBytes(std::size_t{events} * 28);
+    events_max_ = events;
+    columns_at_ = long_columns_.data();
+    host_columns_at_ = columns_at_ + columns_bytes();
+  }
 
   // --- Pane slots. An event's time enters the engine only as its slot: a row of slot_panes, which holds for each
   // leaderboard the pane the event counts in, or kNoPane (late for that one, or its pane has expired or was refused).
@@ -210,12 +217,11 @@ class Batch {
   std::vector<PartitionSpan> spans;
   Generation generation{0};
   std::uint64_t sequence = 0;      // for a source whose batches must be taken in order (one file, many threads)
-  bool continued = false;          // the last message goes on in the next batch: no cut here
   std::uint64_t era = 0;           // of the dictionaries when filling began; stamped by the pool
   VerdictCounts verdicts;          // of every record decoded into this batch (late and counted: after judging)
   std::int64_t first_read_ns = 0;  // monotonic time at which its first message came; for latency histograms
 
-  // Empties everything and keeps the capacities, but for an arena that one huge message had grown.
+  // Empties everything and keeps the capacities, but for those that one huge message had grown.
   void clear() {
     event_count = 0;
     slot_panes.assign(shape_.leaderboard_count, kNoPane);
@@ -231,7 +237,15 @@ class Batch {
     letters.clear();
     envelopes.clear();
     spans.clear();
-    continued = false;
+    if (events_max_ > shape_.events_max) {
+      use_own_columns();
+      slot_panes.shrink_to_fit();
+      slot_events.shrink_to_fit();
+      records.shrink_to_fit();
+      pending_items.shrink_to_fit();
+      pending_combinations.shrink_to_fit();
+      letters.shrink_to_fit();
+    }
     verdicts = {};
     sequence = 0;
     first_read_ns = 0;
@@ -241,7 +255,18 @@ class Batch {
   }
 
  private:
-  std::size_t column_bytes() const { return std::size_t{shape_.events_max} * 4; }
+  // Bytes of a column of four-byte values.
+  std::size_t column_bytes() const { return std::size_t{events_max_} * 4; }
+  template <class T>
+  T* column(std::size_t i) const {
+    return reinterpret_cast<T*>(columns_at_ + i * column_bytes());
+  }
+  void use_own_columns() {
+    long_columns_ = {};
+    events_max_ = shape_.events_max;
+    columns_at_ = columns_.data();
+    host_columns_at_ = host_columns_.data();
+  }
   void new_scratch_chunk(std::size_t size) {
     const std::size_t chunk = size > kScratchChunkBytes ? size : kScratchChunkBytes;
     scratch_chunks_.emplace_back(chunk);
@@ -253,6 +278,10 @@ class Batch {
   BatchShape shape_;
   AlignedBytes columns_;
   AlignedBytes host_columns_;
+  AlignedBytes long_columns_;  // both kinds, for a single message that holds more events than those
+  std::uint32_t events_max_ = 0;
+  std::byte* columns_at_ = nullptr;
+  std::byte* host_columns_at_ = nullptr;
   AlignedBytes arena_;
   std::vector<AlignedBytes> scratch_chunks_;
   char* scratch_next_ = nullptr;

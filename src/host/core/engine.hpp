@@ -10,6 +10,7 @@
 // entries budget leaves no room for a new (group, item), the engine adds to (group, 0) instead.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,6 +24,10 @@
 #include "core/status.hpp"
 
 namespace marquee {
+
+// How many batches an engine may keep when submit() returns: those whose events are still on their way to a device.
+// Pools are sized by it.
+inline constexpr std::size_t kEngineBatchesHeldMax = 2;
 
 // What an entry gained, or holds.
 struct PartialRow {
@@ -115,7 +120,9 @@ class Engine {
   virtual void name_item(ItemId item, std::string_view text) = 0;
 
   // Takes the events of a batch whose ids are all given and whose slots are resolved (kNoPane: not for this
-  // leaderboard). The batch goes home when it has been consumed, now or later. Errors: a lost device.
+  // leaderboard); at most EngineConfig::batch_events_max, in columns made before the engine was. The batch goes home
+  // when it has been consumed, now or later, but when submit() returns no more than kEngineBatchesHeldMax are still
+  // held (it waits for the oldest). Errors: a lost device.
   virtual Status submit(BatchPtr batch) = 0;
   // Gives home the batches that have been consumed meanwhile; never waits. False when none is held any more. The owner
   // calls it now and then while it is true, as ingest threads wait for those batches.

@@ -44,15 +44,12 @@ class Decoder::Impl {
         fields_(trie_.field_count()),
         reader_(trie_, pool_, choice) {}
 
-  std::size_t decode(Batch& batch, std::size_t first_record) {
-    std::size_t at = first_record;
-    while (at < batch.records.size() && batch.event_count < batch.events_max()) {
-      const std::size_t room = batch.events_max() - batch.event_count;
-      const std::size_t run = std::min({kRun, room, batch.records.size() - at});
-      decode_run(batch, at, run);
-      at += run;
+  void decode(Batch& batch, std::size_t first_record, std::size_t end_record) {
+    MARQUEE_CHECK(first_record <= end_record && end_record <= batch.records.size());
+    MARQUEE_CHECK(end_record - first_record <= batch.events_room());
+    for (std::size_t at = first_record; at < end_record; at += kRun) {
+      decode_run(batch, at, std::min(kRun, end_record - at));
     }
-    return at;
   }
 
  private:
@@ -186,8 +183,8 @@ Decoder::Decoder(const JobSpec& job, const Dictionary& items, const Dictionary& 
     : impl_(std::make_unique<Impl>(job, items, combinations, choice)) {}
 Decoder::~Decoder() = default;
 
-std::size_t Decoder::decode(Batch& batch, std::size_t first_record) {
-  return impl_->decode(batch, first_record);
+void Decoder::decode(Batch& batch, std::size_t first_record, std::size_t end_record) {
+  impl_->decode(batch, first_record, end_record);
 }
 
 }  // namespace marquee

@@ -34,12 +34,12 @@ class Decoder {
   Decoder(const JobSpec& job, const Dictionary& items, const Dictionary& combinations, decoding::ReaderChoice choice);
   ~Decoder();
 
-  // Decodes batch.records[first_record …] in order and appends an event (item, combination, watch_ms, time_ms, record;
-  // slot is left to the judge) for each that is neither filtered nor invalid; counts those two kinds in batch.verdicts,
-  // and notes invalid ones in batch.letters where batch.keep_letters. Keys the dictionaries do not know are appended to
-  // pending_items / pending_combinations and the column holds 0 until the engine thread fills it. Stops before a record
-  // when the columns are full. Returns the index of the first record not decoded.
-  std::size_t decode(Batch& batch, std::size_t first_record);
+  // Decodes batch.records[first_record, end_record) in order and appends an event (item, combination, watch_ms,
+  // time_ms, record; slot is left to the judge) for each that is neither filtered nor invalid; counts those two kinds
+  // in batch.verdicts, and notes invalid ones in batch.letters where batch.keep_letters. Keys the dictionaries do not
+  // know are appended to pending_items / pending_combinations and the column holds 0 until the engine thread fills it.
+  // The columns must have room for as many events as records (batch.events_room()).
+  void decode(Batch& batch, std::size_t first_record, std::size_t end_record);
 
  private:
   class Impl;

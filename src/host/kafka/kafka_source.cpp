@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kAnswerMs = 1'000;  // how long one request may take before `stop` is looked at again
 constexpr std::chrono::milliseconds kRetryPause{100};
-constexpr int kCommitAnswerMs = 15'000;  // after this long without an answer the commit is asked for again
+constexpr int kCommitAnswerMs = 15'000;        // after this long without an answer the commit is asked for again
 constexpr std::chrono::seconds kEndMayLag{3};  // after a new leader the end may stand below what was committed
 
 using Steady = std::chrono::steady_clock;

@@ -9,12 +9,32 @@ namespace {
 constexpr std::size_t kChunkBytes = 128u << 10;
 constexpr std::chrono::milliseconds kIdleWait{100};
 
+bool begins_message(const Batch& batch, std::size_t record) {
+  return record == 0 || batch.records[record - 1].message != batch.records[record].message;
+}
+
+// The end of the messages from `record` on whose events certainly have room in the columns; `record` itself where that
+// is none of them.
+std::size_t end_of_what_fits(const Batch& batch, std::size_t record) {
+  const std::size_t left = batch.records.size() - record;
+  if (left <= batch.events_room()) return record + left;
+  std::size_t end = record + batch.events_room();
+  while (end > record && !begins_message(batch, end)) --end;
+  return end;
+}
+
+std::size_t end_of_message(const Batch& batch, std::size_t record) {
+  do {
+    ++record;
+  } while (record < batch.records.size() && !begins_message(batch, record));
+  return record;
+}
+
 }  // namespace
 
 void carry_over(Batch& from, std::size_t first_record, Batch& to) {
-  MARQUEE_CHECK(to.messages.empty() && first_record < from.records.size());
+  MARQUEE_CHECK(to.messages.empty() && first_record < from.records.size() && begins_message(from, first_record));
   const std::uint32_t first_message = from.records[first_record].message;
-  from.continued = first_record > 0 && from.records[first_record - 1].message == first_message;
   to.first_read_ns = from.first_read_ns;
   to.keep_letters = from.keep_letters;
   std::vector<std::uint32_t> new_span(from.spans.size(), Record::kOnly);
@@ -33,20 +53,16 @@ void carry_over(Batch& from, std::size_t first_record, Batch& to) {
     }
     return new_span[m.span];
   };
-  // The bytes of all carried messages are one run of the arena; of a cut message only what is left.
-  const std::size_t begin = from.records[first_record].begin;
+  // The bytes of all carried messages are one run of the arena.
+  const std::uint32_t begin = from.messages[first_message].begin;
   const std::size_t size = from.arena_used - begin;
   to.reserve_arena(size);
   std::memcpy(to.arena(), from.arena() + begin, size);
   to.arena_used = size;
-  for (std::uint32_t i = first_message; i < from.messages.size(); ++i) {
+  for (std::size_t i = first_message; i < from.messages.size(); ++i) {
     Message m = from.messages[i];
     m.span = span_of(m);
-    if (m.begin < begin) {
-      m.size -= static_cast<std::uint32_t>(begin) - m.begin;
-      m.begin = static_cast<std::uint32_t>(begin);
-    }
-    m.begin -= static_cast<std::uint32_t>(begin);
+    m.begin -= begin;
     if (m.envelope_size > 0) {
       const std::size_t at = to.envelopes.size();
       to.envelopes.append(from.envelopes, m.envelope_begin, m.envelope_size);
@@ -56,19 +72,19 @@ void carry_over(Batch& from, std::size_t first_record, Batch& to) {
   }
   for (std::size_t i = first_record; i < from.records.size(); ++i) {
     Record r = from.records[i];
-    r.begin -= static_cast<std::uint32_t>(begin);
+    r.begin -= begin;
     r.message -= first_message;
     to.records.push_back(r);
   }
   from.records.resize(first_record);
-  from.messages.resize(first_message + (from.continued ? 1 : 0));
+  from.messages.resize(first_message);
   from.arena_used = begin;
 }
 
 IngestThread::IngestThread(const IngestParts& parts, std::vector<EventTimeMs> highest)
     : parts_(parts),
       decoder_(*parts.job, *parts.items, *parts.combinations),
-      judge_(*parts.job, parts.options->batch_events),
+      judge_(*parts.job),
       highest_(std::move(highest)) {}
 
 void IngestThread::run(const std::atomic<bool>& stop, const std::function<void(Status)>& failed) {
@@ -108,7 +124,7 @@ Status IngestThread::run_lane(const std::atomic<bool>& stop) {
     if (!decode_new(batch, first_message)) return {};
     const bool over = read.value() == ReadOutcome::kEnd;
     const bool full = read.value() == ReadOutcome::kFull || batch->arena_room() < kChunkBytes / 2 ||
-                      batch->event_count + batch->event_count / 8 >= batch->events_max();
+                      batch->event_count + batch->event_count / 8 >= parts_.options->batch_events;
     const bool lingered = (after_ns - batch->first_read_ns) / 1'000'000 >= parts_.options->linger_ms;
     if (!batch->spans.empty() && (over || full || lingered || sequenced)) hand_over(std::move(batch));
     if (over) return {};
@@ -120,19 +136,25 @@ Status IngestThread::run_lane(const std::atomic<bool>& stop) {
 bool IngestThread::decode_new(BatchPtr& batch, std::size_t first_message) {
   if (batch->messages.size() == first_message) return true;
   const std::int64_t begin_ns = parts_.clock->monotonic_ns();
-  const std::size_t first_record = batch->records.size();
+  std::size_t next = batch->records.size();
   split_records(*batch, first_message, parts_.chain != nullptr ? Framing::kLines : Framing::kMessages);
-  std::size_t next = decoder_.decode(*batch, first_record);
-  while (next < batch->records.size()) {  // more events than columns: the rest goes on in a fresh batch
-    MARQUEE_CHECK(parts_.chain == nullptr);
-    BatchPtr fresh;
-    while (!(fresh = parts_.pool->acquire(kIdleWait))) {
-      if (parts_.pool->closed()) return false;
+  while (next < batch->records.size()) {
+    if (const std::size_t end = end_of_what_fits(*batch, next); end > next) {
+      decoder_.decode(*batch, next, end);
+      next = end;
+    } else if (batch->event_count == 0) {  // one message with more records than a batch holds events
+      batch->reserve_events(static_cast<std::uint32_t>(end_of_message(*batch, next) - next));
+    } else {
+      MARQUEE_CHECK(parts_.chain == nullptr);  // its lane would hand over two batches of one sequence number
+      BatchPtr fresh;
+      while (!(fresh = parts_.pool->acquire(kIdleWait))) {
+        if (parts_.pool->closed()) return false;
+      }
+      carry_over(*batch, next, *fresh);
+      hand_over(std::move(batch));
+      batch = std::move(fresh);
+      next = 0;
     }
-    carry_over(*batch, next, *fresh);
-    hand_over(std::move(batch));
-    batch = std::move(fresh);
-    next = decoder_.decode(*batch, 0);
   }
   parts_.probe->decode.observe_ns(parts_.clock->monotonic_ns() - begin_ns);
   return true;

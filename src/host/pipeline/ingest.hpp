@@ -43,7 +43,8 @@ class IngestThread {
 
  private:
   Status run_lane(const std::atomic<bool>& stop);
-  // Splits and decodes what was just read; hands over full batches on the way. False: the pool has closed.
+  // Splits and decodes what was just read; hands over full batches on the way, each of whole messages. False: the pool
+  // has closed.
   bool decode_new(BatchPtr& batch, std::size_t first_message);
   void hand_over(BatchPtr batch);
 
@@ -54,8 +55,8 @@ class IngestThread {
   std::vector<EventTimeMs> span_highest_;  // scratch: [span]
 };
 
-// Moves records [first_record, …) of `from` to the empty batch `to`, with their messages, so that both are whole
-// batches; `from` is continued if the cut lies inside a message. Public for its test.
+// Moves the messages of records [first_record, …) of `from` to the empty batch `to`, so that both are whole batches.
+// first_record is its message's first. Public for its test.
 void carry_over(Batch& from, std::size_t first_record, Batch& to);
 
 }  // namespace marquee

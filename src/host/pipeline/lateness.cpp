@@ -1,9 +1,13 @@
 #include "pipeline/lateness.hpp"
 
 #include <algorithm>
-#include <bit>
 
 namespace marquee {
+namespace {
+
+constexpr std::size_t kBucketsMin = 64;  // a power of two
+
+}  // namespace
 
 EventTimeMs event_time_max(const Batch& batch, std::uint32_t first) {
   const EventTimeMs* time = batch.time_ms();
@@ -12,8 +16,7 @@ EventTimeMs event_time_max(const Batch& batch, std::uint32_t first) {
   return highest;
 }
 
-LatenessJudge::LatenessJudge(const JobSpec& job, std::uint32_t events_max)
-    : job_(job), panes_(job.leaderboards.size()), buckets_(std::bit_ceil(std::size_t{events_max} * 2 + 2)) {}
+LatenessJudge::LatenessJudge(const JobSpec& job) : job_(job), panes_(job.leaderboards.size()), buckets_(kBucketsMin) {}
 
 void LatenessJudge::judge(Batch& batch, std::uint32_t first, std::span<EventTimeMs> highest, bool keep_late_letters) {
   if (first == 0) {
@@ -77,6 +80,20 @@ std::uint32_t LatenessJudge::slot_for(Batch& batch, EventTimeMs time, EventTimeM
 }
 
 std::uint32_t LatenessJudge::find_or_add_slot(Batch& batch, std::span<const PaneIndex> panes) {
+  std::size_t at = bucket_of(batch, panes);
+  if (buckets_[at].stamp == stamp_) return buckets_[at].slot;
+  if (batch.slot_count() * std::size_t{2} > buckets_.size()) {
+    grow_buckets(batch);
+    at = bucket_of(batch, panes);
+  }
+  buckets_[at] = {stamp_, batch.slot_count()};
+  batch.slot_panes.insert(batch.slot_panes.end(), panes.begin(), panes.end());
+  batch.slot_events.push_back(0);
+  return buckets_[at].slot;
+}
+
+// The bucket of the slot with these panes, or the free one where it belongs.
+std::size_t LatenessJudge::bucket_of(const Batch& batch, std::span<const PaneIndex> panes) const {
   std::uint64_t hash = 0;
   for (const PaneIndex pane : panes) {
     hash = (hash ^ static_cast<std::uint64_t>(raw(pane))) * 0x9e3779b97f4a7c15ULL;
@@ -84,15 +101,17 @@ std::uint32_t LatenessJudge::find_or_add_slot(Batch& batch, std::span<const Pane
   }
   const std::size_t mask = buckets_.size() - 1;
   for (std::size_t i = hash & mask;; i = (i + 1) & mask) {
-    Bucket& bucket = buckets_[i];
-    if (bucket.stamp != stamp_) {
-      bucket = {stamp_, batch.slot_count()};
-      batch.slot_panes.insert(batch.slot_panes.end(), panes.begin(), panes.end());
-      batch.slot_events.push_back(0);
-      return bucket.slot;
-    }
-    const auto begin = batch.slot_panes.begin() + static_cast<std::ptrdiff_t>(bucket.slot * panes.size());
-    if (std::equal(panes.begin(), panes.end(), begin)) return bucket.slot;
+    if (buckets_[i].stamp != stamp_) return i;
+    const auto begin = batch.slot_panes.begin() + static_cast<std::ptrdiff_t>(buckets_[i].slot * panes.size());
+    if (std::equal(panes.begin(), panes.end(), begin)) return i;
+  }
+}
+
+void LatenessJudge::grow_buckets(const Batch& batch) {
+  buckets_.assign(buckets_.size() * 2, {});
+  const std::size_t row = panes_.size();
+  for (std::uint32_t slot = 1; slot < batch.slot_count(); ++slot) {
+    buckets_[bucket_of(batch, std::span(batch.slot_panes).subspan(slot * row, row))] = {stamp_, slot};
   }
 }
 

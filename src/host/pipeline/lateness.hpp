@@ -21,7 +21,7 @@ EventTimeMs event_time_max(const Batch& batch, std::uint32_t first);
 
 class LatenessJudge {
  public:
-  LatenessJudge(const JobSpec& job, std::uint32_t events_max);
+  explicit LatenessJudge(const JobSpec& job);
 
   // Gives events [first, event_count) their slots, counts them as counted or late, and updates spans. Events that
   // are late for every leaderboard get slot 0. highest[i] is the highest event time counted so far from the partition
@@ -38,12 +38,14 @@ class LatenessJudge {
   };
   std::uint32_t slot_for(Batch& batch, EventTimeMs time, EventTimeMs watermark);
   std::uint32_t find_or_add_slot(Batch& batch, std::span<const PaneIndex> panes);
+  std::size_t bucket_of(const Batch& batch, std::span<const PaneIndex> panes) const;
+  void grow_buckets(const Batch& batch);
 
   const JobSpec& job_;
   std::array<Known, 8> known_{};
   std::size_t known_next_ = 0;
   std::vector<PaneIndex> panes_;  // scratch: [leaderboard]
-  // Slots of this batch by their panes: open addressing, an entry valid if its stamp is the batch's.
+  // Slots of this batch by their panes: open addressing, at most half full, an entry valid if its stamp is the batch's.
   struct Bucket {
     std::uint64_t stamp = 0;
     std::uint32_t slot = 0;

@@ -1,7 +1,6 @@
 #include "pipeline/pipeline.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -11,6 +10,7 @@
 #include "pipeline/batch_queue.hpp"
 #include "pipeline/boards.hpp"
 #include "pipeline/committer.hpp"
+#include "pipeline/engine_feed.hpp"
 #include "pipeline/ids.hpp"
 #include "pipeline/ingest.hpp"
 #include "pipeline/partial_block.hpp"
@@ -21,7 +21,6 @@ namespace marquee {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{50};
-constexpr std::chrono::milliseconds kCutWait{5};
 constexpr std::int64_t kOffsetsAtLeastEveryMs = 3'600'000;  // offsets of a group without members expire one by one
 constexpr std::size_t kEpochLetterBytesMax = 16u << 20;
 constexpr auto kRelaxed = std::memory_order_relaxed;
@@ -39,7 +38,8 @@ class Pipeline::Impl {
         book_(job, options_),
         boards_(job),
         pool_({options.batch_events, options.batch_bytes, static_cast<std::uint32_t>(job.leaderboards.size())},
-              std::max(options.batches, options.lanes + 2)) {}
+              std::max(options.batches, batches_min(options.lanes))),
+        feed_(options.batch_events, static_cast<std::uint32_t>(job.leaderboards.size())) {}
 
   Status run(const std::atomic<bool>& stop);
 
@@ -47,10 +47,6 @@ class Pipeline::Impl {
   Status open(const std::atomic<bool>& stop);
   Status loop(const std::atomic<bool>& stop);
   Status take(BatchPtr batch);
-  BatchPtr next_batch(bool cut_wanted);
-  void note_cut(const Batch& batch);
-  // Whether every partition stands where a message ends. Lanes take turns, so the last batch alone cannot tell.
-  bool at_cut() const { return std::find(in_message_.begin(), in_message_.end(), true) == in_message_.end(); }
   void note_letters(const Batch& batch);
   bool epoch_due(std::int64_t now_ms) const;
   Status end_epoch(bool last);
@@ -78,7 +74,8 @@ class Pipeline::Impl {
   WindowBook book_;
   Boards boards_;
   BatchPool pool_;
-  std::unique_ptr<Engine> engine_;  // before the pool goes: it may hold batches
+  EngineFeed feed_;
+  std::unique_ptr<Engine> engine_;  // before the pools go: it may hold batches
   std::unique_ptr<BatchQueue> queue_;
   std::unique_ptr<Committer> committer_;
 
@@ -88,8 +85,6 @@ class Pipeline::Impl {
   VerdictCounts epoch_verdicts_;
   std::size_t epoch_letter_bytes_ = 0;
   bool epoch_has_input_ = false;
-  std::vector<bool> in_message_;    // [partition]: its last batch ended inside a message
-  std::deque<BatchPtr> set_aside_;  // in order of their lanes; see next_batch()
   std::int64_t epoch_begin_ms_ = 0;
   std::int64_t last_offsets_ms_ = 0;
   EventTimeMs committed_watermark_ = kNoTime;
@@ -158,7 +153,6 @@ Status Pipeline::Impl::run(const std::atomic<bool>& stop) {
   if (chain) chain->close();
   for (std::thread& t : lanes) t.join();
   queue_->clear();
-  set_aside_.clear();
   committer_.reset();
   engine_.reset();
   if (status.ok()) probe.phase.store(Phase::kStopped);
@@ -176,8 +170,7 @@ Status Pipeline::Impl::loop(const std::atomic<bool>& stop) {
       parts_.probe->phase.store(Phase::kDraining);
       lanes_stop_.store(true);
     }
-    const bool cut_wanted = !at_cut() && epoch_due(now_ms());
-    BatchPtr batch = next_batch(cut_wanted);
+    BatchPtr batch = queue_->pop(kTick);
     if (failed_.load()) {
       const std::lock_guard lock(failure_mutex_);
       return *failure_;
@@ -188,8 +181,8 @@ Status Pipeline::Impl::loop(const std::atomic<bool>& stop) {
       if (Status s = take(std::move(batch)); !s.ok()) return s;
     }
     progress_.tick(parts_.clock->monotonic_ns());
-    if (batch == nullptr && set_aside_.empty() && queue_->drained()) break;
-    if (at_cut() && epoch_due(now_ms())) {
+    if (batch == nullptr && queue_->drained()) break;
+    if (epoch_due(now_ms())) {
       if (Status s = end_epoch(false); !s.ok()) return s;
     }
   }
@@ -213,58 +206,17 @@ Status Pipeline::Impl::take(BatchPtr batch) {
   note_letters(*batch);
   epoch_verdicts_ += batch->verdicts;
   epoch_has_input_ = true;
-  note_cut(*batch);
   if (epoch_->oldest_read_ns == 0) epoch_->oldest_read_ns = batch->first_read_ns;
   progress_.consumed(*batch);
   probe.batches.fetch_add(1, kRelaxed);
-  probe.messages_read.fetch_add(batch->messages.size() - (batch->continued ? 1 : 0), kRelaxed);
+  probe.messages_read.fetch_add(batch->messages.size(), kRelaxed);
   probe.bytes_read.fetch_add(batch->arena_used, kRelaxed);
   probe.events_aggregated.fetch_add(batch->event_count - batch->slot_events[0], kRelaxed);
   if (batch->event_count > 0) {
-    if (Status s = engine_->submit(std::move(batch)); !s.ok()) return s;
+    if (Status s = feed_.submit(std::move(batch), *engine_); !s.ok()) return s;
     probe.aggregate.observe_ns(parts_.clock->monotonic_ns() - begin_ns);
   }
   return {};
-}
-
-// The next batch to take, or null. While an epoch waits for its cut, batches of lanes that stand at one are set aside, so
-// that partitions in the middle of a message come to its end. A lane that is in the middle may need a batch that is held
-// here: so when nothing comes, what was set aside goes on. A lane's batches keep their order: the one that goes on with a
-// message is its lane's next, so it is looked for among those set aside before any other is taken from the queue.
-BatchPtr Pipeline::Impl::next_batch(bool cut_wanted) {
-  const auto goes_on = [this](const BatchPtr& batch) {
-    return std::any_of(batch->spans.begin(), batch->spans.end(), [this](const PartitionSpan& span) {
-      return raw(span.partition) < in_message_.size() && in_message_[raw(span.partition)];
-    });
-  };
-  if (cut_wanted) {
-    if (const auto it = std::find_if(set_aside_.begin(), set_aside_.end(), goes_on); it != set_aside_.end()) {
-      BatchPtr batch = std::move(*it);
-      set_aside_.erase(it);
-      return batch;
-    }
-  }
-  while (cut_wanted) {
-    const bool may_starve = !set_aside_.empty() && pool_.free_count() == 0;
-    BatchPtr batch = queue_->pop(set_aside_.empty() ? kTick : may_starve ? std::chrono::milliseconds{0} : kCutWait);
-    if (batch == nullptr) break;
-    if (goes_on(batch)) return batch;
-    set_aside_.push_back(std::move(batch));
-  }
-  if (set_aside_.empty()) return cut_wanted ? BatchPtr{} : queue_->pop(kTick);
-  BatchPtr batch = std::move(set_aside_.front());
-  set_aside_.pop_front();
-  return batch;
-}
-
-void Pipeline::Impl::note_cut(const Batch& batch) {
-  for (const PartitionSpan& span : batch.spans) {
-    if (raw(span.partition) >= in_message_.size()) in_message_.resize(raw(span.partition) + 1);
-    in_message_[raw(span.partition)] = false;
-  }
-  if (!batch.continued) return;
-  const Message& cut = batch.messages[batch.records.back().message];
-  in_message_[raw(batch.spans[cut.span].partition)] = true;
 }
 
 void Pipeline::Impl::note_letters(const Batch& batch) {

@@ -25,14 +25,19 @@ enum class Emission : std::uint8_t {
   kSettled,  // each window once, final, when it is settled or the input ends (replay)
 };
 
+// Batches that a pool must have for so many ingest threads: see "Why nothing waits for ever" in the README.
+constexpr std::size_t batches_min(std::size_t lanes) {
+  return lanes + kEngineBatchesHeldMax + 1;
+}
+
 struct PipelineOptions {
-  std::size_t lanes = 1;    // ingest threads
-  std::size_t batches = 8;  // in the pool; at least lanes + 2
-  std::uint32_t batch_events = 16'384;
+  std::size_t lanes = 1;                // ingest threads
+  std::size_t batches = 8;              // in the pool; raised to batches_min(lanes)
+  std::uint32_t batch_events = 16'384;  // but for one message that holds more
   std::size_t batch_bytes = 4u << 20;
   std::int64_t linger_ms = 20;  // a batch with something in it is handed over after this long at the latest
   std::int64_t commit_every_ms = 1'000;
-  std::uint64_t epoch_rows_max = 8u << 20;  // an epoch ends early before it holds more (event, leaderboard) pairs
+  std::uint64_t epoch_rows_max = 8u << 20;  // (event, leaderboard) pairs: with the batch that reaches it an epoch ends
   Emission emission = Emission::kLive;
   bool updates = false;  // with kSettled: provisional results too, the clock being the job watermark
   bool keep_dead_letters = false;
