@@ -67,7 +67,6 @@ class GpuEngine final : public Engine {
   void map_combination(CombinationId combination, std::span<const GroupId> groups) override;
   void name_item(ItemId item, std::string_view text) override;
   Status submit(BatchPtr batch) override { return keep(submitted(std::move(batch))); }
-  bool poll() override;
   std::uint64_t epoch_rows() const override { return epoch_rows_; }
   Result<const Partials*> end_epoch() override;
   Status rank(const RankQuery& query, Ranking& out) override { return keep(ranked(query, out)); }

@@ -273,7 +273,8 @@ inline Status GpuEngine::submitted(BatchPtr batch) {
     unfolded_watch_ms_ += piece_watch_ms_;
     begin = end;
   }
-  return flights_.land(*flight);
+  if (Status s = flights_.land(*flight); !s.ok()) return s;
+  return flights_.hold_at_most(kEngineBatchesHeldMax);
 }
 
 inline Status GpuEngine::aggregate(const Flight& flight, std::uint32_t begin, std::uint32_t end) {
@@ -293,11 +294,6 @@ inline Status GpuEngine::aggregate(const Flight& flight, std::uint32_t begin, st
   const Grid grid{gpu_.blocks_for(end - begin, Aggregate::kThreads, tuning::kBlocksPerMultiprocessor),
                   args.leaderboards};
   return gpu_.device.launch<Aggregate>(gpu_.compute, grid, args);
-}
-
-inline bool GpuEngine::poll() {
-  if (lost_.ok()) (void)keep(flights_.poll());
-  return flights_.holds_batches();
 }
 
 }  // namespace marquee::gpu

@@ -125,11 +125,18 @@ class Flights {
     for (const Flight& flight : flights_) MARQUEE_CHECK(!s.ok() || !flight.flying);
     return s;
   }
-  bool holds_batches() const {
-    for (const Flight& flight : flights_) {
-      if (flight.batch != nullptr) return true;
+  // Waits until no more batches than these are held.
+  Status hold_at_most(std::size_t batches) {
+    std::size_t held = 0;
+    for (const Flight& flight : flights_) held += flight.batch != nullptr ? 1 : 0;
+    for (std::size_t i = 0; i < flights_.size() && held > batches; ++i) {
+      Flight& flight = flights_[(next_ + i) % flights_.size()];  // oldest first
+      if (flight.batch == nullptr) continue;
+      if (Status s = gpu_->wait_for(flight.copied); !s.ok()) return s;
+      flight.batch.reset();
+      --held;
     }
-    return false;
+    return {};
   }
   // The device is lost: batches go home as they are.
   void abandon() {

@@ -124,9 +124,6 @@ class Engine {
   // when it has been consumed, now or later, but when submit() returns no more than kEngineBatchesHeldMax are still
   // held (it waits for the oldest). Errors: a lost device.
   virtual Status submit(BatchPtr batch) = 0;
-  // Gives home the batches that have been consumed meanwhile; never waits. False when none is held any more. The owner
-  // calls it now and then while it is true, as ingest threads wait for those batches.
-  virtual bool poll() = 0;
   // Events of the current epoch so far, times leaderboards they count in at most; the pipeline ends an epoch early by
   // it.
   virtual std::uint64_t epoch_rows() const = 0;
@@ -161,7 +158,7 @@ struct EngineConfig {
   const Texts* texts = nullptr;  // outlives the engine
   std::uint32_t batch_events_max = 0;
   std::uint64_t epoch_rows_max = 8u << 20;  // (event, leaderboard) pairs after which the caller ends an epoch
-  // The columns of every batch there will be, for an engine that pins them; they outlive the engine. May be empty.
+  // The columns that batches will be submitted in, for an engine that pins them; they outlive it. May be empty.
   std::vector<std::span<std::byte>> batch_columns{};
 };
 

@@ -91,7 +91,6 @@ class CpuEngine final : public Engine {
 
   void name_item(ItemId, std::string_view) override {}  // ties are settled through Texts
   Status submit(BatchPtr batch) override;
-  bool poll() override { return false; }
   std::uint64_t epoch_rows() const override { return epoch_rows_; }
   Result<const Partials*> end_epoch() override;
   Status rank(const RankQuery& query, Ranking& out) override;

@@ -106,7 +106,9 @@ Status Pipeline::Impl::open(const std::atomic<bool>& stop) {
   epoch_number_ = progress_.epoch_committed_before();
   ids_.set_now(pool_.era(), epoch_number_ + 1);
 
-  const EngineConfig config{&job_, &ids_, options_.batch_events};
+  EngineConfig config{&job_, &ids_, options_.batch_events, options_.epoch_rows_max, {}};
+  pool_.add_columns(config.batch_columns);
+  feed_.add_columns(config.batch_columns);
   Result<std::unique_ptr<Engine>> engine = parts_.engine(config);
   if (!engine.ok()) return engine.status();
   engine_ = std::move(engine.value());
