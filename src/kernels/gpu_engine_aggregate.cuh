@@ -232,7 +232,7 @@ inline Status GpuEngine::submitted(BatchPtr batch) {
   if (table_of_.size() * 4 + updates_bytes > staging_bytes()) {
     if (Status s = send_updates(); !s.ok()) return s;
   }
-  Flight* flight;
+  Flight* flight = nullptr;
   if (Status s = flights_.next(flight); !s.ok()) return s;
 
   std::size_t at = 0;

@@ -140,10 +140,12 @@ TEST_P(AggregateTest, KeysOfManyGroupsAndDenseItemsStayApart) {
   world.rank_all_panes();
 }
 
-TEST_P(AggregateTest, LargeIdsAreKeysLikeOthers) {
+TEST_P(AggregateTest, TheLastIdsOfTheBudgetsAreKeysLikeOthers) {
   World world(GetParam());
+  const std::uint32_t last = world.job.budgets.items;
+  world.groups[2] = {world.job.budgets.groups};
   world.start();
-  world.submit({{.item = 0xfffffffe}, {.item = 0x80000000}, {.item = 0xfffffffe}, {.item = 1}});
+  world.submit({{.item = last}, {.item = last - 1, .combination = 2}, {.item = last}, {.item = 1, .combination = 2}});
   world.end_epoch();
   world.rank(0, 0, 0);
 }

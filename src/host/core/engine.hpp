@@ -1,5 +1,7 @@
 // Engine: what aggregates and ranks. One owner thread calls everything; submit() may be asynchronous.
 //
+// Ids are dense: at most the budgets of JobSpec.
+//
 // An engine holds, for each leaderboard and open pane, a table of entries keyed (group, item) with views and watch_ms,
 // as of the last end_epoch() (or restore()), and the current epoch's delta. It works on dense ids only; text never
 // enters it, but for settling ties, through Texts.
