@@ -64,7 +64,7 @@ PipelineParts parts_for(Source& source, Sink& sink, PaneLog& log, FakeClock& clo
   return {&source, &sink,
           &log,    &clock,
           &quiet,  &probe,
-          &board,  [](const EngineConfig& c) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); }};
+          &board,  [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); }};
 }
 
 void expect_same_verdicts(const oracle::Counts& expected, const Probe& probe) {

@@ -61,6 +61,15 @@ class BatchPool final : public BatchHome {
     const std::lock_guard lock(mutex_);
     batch.era = era_;
   }
+  // Engine thread: batches of before are not to be taken any more.
+  void raise_generation() {
+    const std::lock_guard lock(mutex_);
+    generation_ = Generation{raw(generation_) + 1};
+  }
+  Generation generation() const {
+    const std::lock_guard lock(mutex_);
+    return generation_;
+  }
   // Engine thread: begins a new era and returns the one that ended.
   std::uint64_t raise_era() {
     const std::lock_guard lock(mutex_);
