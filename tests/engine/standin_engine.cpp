@@ -40,16 +40,28 @@ class StandinEngine final : public Engine {
   std::unique_ptr<Engine> inner_;
 };
 
+gpu::Fault fault_of(StandinOptions::Failure failure) {
+  switch (failure) {
+    case StandinOptions::Failure::kLate: return gpu::Fault::kLate;
+    case StandinOptions::Failure::kHang: return gpu::Fault::kHang;
+    case StandinOptions::Failure::kError: break;
+  }
+  return gpu::Fault::kError;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Engine>> make_standin_engine(const EngineConfig& config, const StandinOptions& options) {
   gpu::WorldOptions world;
   world.seed = options.seed;
   world.memory_bytes = std::uint64_t{1} << 32;
-  auto engine = std::make_unique<StandinEngine>(std::make_unique<gpu::World>(world));
+  auto gpu = std::make_unique<gpu::World>(world);
+  if (options.fails_at_call != 0) gpu->fail_at_call(options.fails_at_call, fault_of(options.failure));
+  auto engine = std::make_unique<StandinEngine>(std::move(gpu));
   gpu::GpuEngineOptions engine_options;
   engine_options.arena_bytes = options.arena_bytes;
   engine_options.fold_rows_max = options.fold_rows_max;
+  engine_options.deadline = options.deadline;
   if (Status s = engine->open(config, engine_options); !s.ok()) return s;
   return std::unique_ptr<Engine>(std::move(engine));
 }

@@ -1,6 +1,7 @@
 // The CUDA engine over the host stand-in for a GPU: the same kernels and the same engine, compiled by g++.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,6 +14,10 @@ struct StandinOptions {
   std::uint64_t seed = 1;  // of the order of threads, blocks and streams
   std::size_t arena_bytes = std::size_t{512} << 20;
   std::size_t fold_rows_max = 1u << 16;
+  std::chrono::milliseconds deadline{10'000};
+  // The device meets its end in this call of the runtime; 0: never. See gpu::Fault.
+  std::uint64_t fails_at_call = 0;
+  enum class Failure : std::uint8_t { kError, kLate, kHang } failure = Failure::kError;
 };
 
 Result<std::unique_ptr<Engine>> make_standin_engine(const EngineConfig& config, const StandinOptions& options);
