@@ -50,7 +50,7 @@ struct BlockClaim {
   // counters[i]: how long list i is. wants: bit i for list i. place[i]: where this thread's element goes.
   SIMT_DEVICE static void claim(Shared& shared, std::uint32_t* const (&counters)[kLists], std::uint32_t wants,
                                 std::uint32_t (&place)[kLists]) {
-    // Counts of up to three lists share a word: eleven bits hold a block's worth for two, ten and a carry for three.
+    // Counts of up to three lists share a word.
     constexpr unsigned kShift = kLists == 3 ? 10 : 16;
     static_assert(kThreads < (1u << kShift), "a block's count fits its part of the word");
     std::uint32_t packed = 0;
@@ -58,9 +58,10 @@ struct BlockClaim {
     std::uint32_t total;
     const std::uint32_t before = Scan::exclusive(shared.scan, packed, total);
     constexpr std::uint32_t kMask = (1u << kShift) - 1;
-    if (simt::thread() < kLists) {
-      const std::uint32_t count = total >> (kShift * simt::thread()) & kMask;
-      shared.base[simt::thread()] = count == 0 ? 0 : simt::global::fetch_add(counters[simt::thread()], count);
+    for (unsigned i = 0; i < kLists; ++i) {  // unrolled: an array indexed by the thread would live in local memory
+      if (simt::thread() != i) continue;
+      const std::uint32_t count = total >> (kShift * i) & kMask;
+      shared.base[i] = count == 0 ? 0 : simt::global::fetch_add(counters[i], count);
     }
     simt::barrier();
     for (unsigned i = 0; i < kLists; ++i) place[i] = shared.base[i] + (before >> (kShift * i) & kMask);

@@ -72,7 +72,8 @@ class Ranker {
       if (Status s = sorting.take(sorting_bytes); !s.ok()) return s;
       Pair<std::uint64_t> key_pair{keys.as<std::uint64_t>(), keys.as<std::uint64_t>() + n};
       Pair<std::uint32_t> row_pair{candidates.as<std::uint32_t>(), values.as<std::uint32_t>()};
-      // By as many words as ties needed the last time; once more by all where that was not enough.
+      // By the first word of text; once more by all of them where that leaves ties.
+      depth_ = 1;
       while (true) {
         if (Status s = sort(rows, order, key_pair, row_pair, sorting.data(), sorting_bytes); !s.ok()) return s;
         if (Status s = take(rows, order, row_pair.current, taken.as<TakenRow>(), extras.as<ExtraRow>()); !s.ok())
@@ -356,7 +357,7 @@ class Ranker {
   DeviceMemory memory_;
   PinnedMemory groups_read_;
   RankCounts counts_{};
-  std::uint32_t depth_ = 1;  // words of text that candidates are sorted by
+  std::uint32_t depth_ = 1;  // words of text that candidates are sorted by, in this ranking
   std::vector<TakenRow> taken_;
   std::vector<ExtraRow> extras_;
   std::vector<std::size_t> extras_begin_;
