@@ -34,6 +34,7 @@ class StandinEngine final : public Engine {
   EngineStats stats() const override { return inner_->stats(); }
   std::string_view name() const override { return inner_->name(); }
   bool can_be_lost() const override { return true; }
+  const gpu::World& gpu() const { return *world_; }
 
  private:
   std::unique_ptr<gpu::World> world_;
@@ -50,6 +51,13 @@ gpu::Fault fault_of(StandinOptions::Failure failure) {
 }
 
 }  // namespace
+
+StandinCosts costs_of(const Engine& standin) {
+  const gpu::World& gpu = dynamic_cast<const StandinEngine&>(standin).gpu();
+  const gpu::Counters counters = gpu.counters();
+  return {counters.launches, counters.global_atomics, counters.shared_atomics, gpu.copied().to_device,
+          gpu.copied().from_device};
+}
 
 Result<std::unique_ptr<Engine>> make_standin_engine(const EngineConfig& config, const StandinOptions& options) {
   gpu::WorldOptions world;

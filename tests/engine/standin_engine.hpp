@@ -20,6 +20,16 @@ struct StandinOptions {
   enum class Failure : std::uint8_t { kError, kLate, kHang } failure = Failure::kError;
 };
 
+// What the engine has asked of its device so far; made by make_standin_engine().
+struct StandinCosts {
+  std::uint64_t launches = 0;
+  std::uint64_t global_atomics = 0;
+  std::uint64_t shared_atomics = 0;
+  std::uint64_t bytes_to_device = 0;
+  std::uint64_t bytes_from_device = 0;
+};
+StandinCosts costs_of(const Engine& standin);
+
 Result<std::unique_ptr<Engine>> make_standin_engine(const EngineConfig& config, const StandinOptions& options);
 
 }  // namespace marquee::test
