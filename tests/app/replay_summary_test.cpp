@@ -49,12 +49,5 @@ TEST(Printable, ReplacesControlAndBrokenBytes) {
   EXPECT_EQ(printable(""), "");
 }
 
-TEST(Grouped, PutsCommas) {
-  EXPECT_EQ(grouped(0), "0");
-  EXPECT_EQ(grouped(999), "999");
-  EXPECT_EQ(grouped(1'000), "1,000");
-  EXPECT_EQ(grouped(1'234'567), "1,234,567");
-}
-
 }  // namespace
 }  // namespace marquee

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -59,12 +60,27 @@ JobSpec job_of(const RandomJob& random) {
   return outcome.config.job;
 }
 
-PipelineParts parts_for(Source& source, Sink& sink, PaneLog& log, FakeClock& clock, Log& quiet, Probe& probe,
-                        SnapshotBoard& board) {
-  return {&source, &sink,
-          &log,    &clock,
-          &quiet,  &probe,
-          &board,  [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); }};
+// Runs the product once, from source to sink, and says how it judged.
+void run_product(const JobSpec& job, const PipelineOptions& options, Source& source, Sink& sink, PaneLog& log,
+                 Probe& probe) {
+  FakeClock clock;
+  QuietLog quiet;
+  SnapshotBoard board;
+  const auto engine = [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); };
+  const std::atomic<bool> stop{false};
+  Pipeline pipeline(job, options, {&source, &sink, &log, &clock, &quiet, &probe, &board, engine});
+  const Status status = pipeline.run(stop);
+  ASSERT_TRUE(status.ok()) << status.message();
+}
+
+// Calls `test` with each random job and its seed, until one fails.
+void for_each_job(JobForm form, const std::function<void(const RandomJob&, std::uint64_t seed)>& test) {
+  const std::uint64_t first = differential::seed_from_environment(kFirstSeed);
+  const std::uint64_t rounds = differential::rounds_from_environment(kRounds);
+  for (std::uint64_t seed = first; seed < first + rounds && !testing::Test::HasFailure(); ++seed) {
+    SCOPED_TRACE("MARQUEE_SEED=" + std::to_string(seed) + " MARQUEE_ROUNDS=1");
+    test(differential::make_random_job(seed, form), seed);
+  }
 }
 
 void expect_same_verdicts(const oracle::Counts& expected, const Probe& probe) {
@@ -82,11 +98,7 @@ void expect_same_verdicts(const oracle::Counts& expected, const Probe& probe) {
 }
 
 TEST(Differential, ReplayPrintsTheOraclesBytesForAnyBatchSizeAndThreadCount) {
-  const std::uint64_t first = differential::seed_from_environment(kFirstSeed);
-  const std::uint64_t rounds = differential::rounds_from_environment(kRounds);
-  for (std::uint64_t seed = first; seed < first + rounds && !testing::Test::HasFailure(); ++seed) {
-    SCOPED_TRACE("MARQUEE_SEED=" + std::to_string(seed) + " MARQUEE_ROUNDS=1");
-    const RandomJob random = differential::make_random_job(seed, JobForm::kFile);
+  for_each_job(JobForm::kFile, [](const RandomJob& random, std::uint64_t seed) {
     const oracle::Oracle oracle = random.judged();
     const JobSpec job = job_of(random);
     TemporaryFile input;
@@ -103,28 +115,18 @@ TEST(Differential, ReplayPrintsTheOraclesBytesForAnyBatchSizeAndThreadCount) {
       FileSource source({input.path()});
       StdoutSink sink(job, output.fd(), "test output");
       MemoryPaneLog log;
-      FakeClock clock;
-      QuietLog quiet;
       Probe probe;
-      SnapshotBoard board;
-      const std::atomic<bool> stop{false};
-      Pipeline pipeline(job, options, parts_for(source, sink, log, clock, quiet, probe, board));
-      const Status status = pipeline.run(stop);
-      ASSERT_TRUE(status.ok()) << status.message();
+      ASSERT_NO_FATAL_FAILURE(run_product(job, options, source, sink, log, probe));
       EXPECT_EQ(output.read(), oracle.replay_output()) << random.toml;
       expect_same_verdicts(oracle.counts(), probe);
       EXPECT_EQ(probe.refused.load(), 0u);
       EXPECT_EQ(probe.expired.load(), 0u);
     }
-  }
+  });
 }
 
 TEST(Differential, LastRevisionOfEveryKeyOverSeveralPartitionsIsTheOracles) {
-  const std::uint64_t first = differential::seed_from_environment(kFirstSeed);
-  const std::uint64_t rounds = differential::rounds_from_environment(kRounds);
-  for (std::uint64_t seed = first; seed < first + rounds && !testing::Test::HasFailure(); ++seed) {
-    SCOPED_TRACE("MARQUEE_SEED=" + std::to_string(seed) + " MARQUEE_ROUNDS=1");
-    const RandomJob random = differential::make_random_job(seed, JobForm::kKafka);
+  for_each_job(JobForm::kKafka, [](const RandomJob& random, std::uint64_t seed) {
     const oracle::Oracle oracle = random.judged();
     const JobSpec job = job_of(random);
     std::vector<std::vector<FakeMessage>> partitions;
@@ -142,14 +144,8 @@ TEST(Differential, LastRevisionOfEveryKeyOverSeveralPartitionsIsTheOracles) {
     FakeSource source(partitions, seed);
     FakeSink sink;
     FakePaneLog log;
-    FakeClock clock;
-    QuietLog quiet;
     Probe probe;
-    SnapshotBoard board;
-    const std::atomic<bool> stop{false};
-    Pipeline pipeline(job, options, parts_for(source, sink, log, clock, quiet, probe, board));
-    const Status status = pipeline.run(stop);
-    ASSERT_TRUE(status.ok()) << status.message();
+    ASSERT_NO_FATAL_FAILURE(run_product(job, options, source, sink, log, probe));
     expect_same_verdicts(oracle.counts(), probe);
 
     std::map<std::string, const ResultRecord*> held;
@@ -171,7 +167,7 @@ TEST(Differential, LastRevisionOfEveryKeyOverSeveralPartitionsIsTheOracles) {
       append_result_json(json, job, *it->second);
       EXPECT_EQ(json, oracle::result_json(e)) << random.toml;
     }
-  }
+  });
 }
 
 }  // namespace

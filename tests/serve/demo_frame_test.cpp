@@ -6,11 +6,14 @@
 #include <initializer_list>
 #include <sstream>
 
+#include "app/terminal_text.hpp"
+
 namespace marquee {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -125,7 +128,26 @@ TEST(Render, BoardsStandSideBySideAsFarAsTheyFit) {
   EXPECT_EQ(columns(50), 1u);
   EXPECT_EQ(columns(80), 2u);
   EXPECT_EQ(columns(120), 2u);  // three would fit, but two bands of two are even
-  EXPECT_EQ(columns(160), 4u);
+  EXPECT_EQ(columns(160), 2u);  // four would fit, but cut titles short where there is height enough
+  EXPECT_EQ(columns(200), 4u);
+}
+
+TEST(Render, EveryBoardsHeadTellsTheSameThings) {
+  Frame frame = sample_frame(2, 3);
+  frame.boards[0].name = "documentary";
+  const std::string one_window = render(frame, 80, 24, false);
+  EXPECT_THAT(one_window, StartsWith("marquee  trending, tumbling 10s, by views  12:01:00–12:01:10 "));
+  EXPECT_THAT(one_window,
+              HasSubstr("\ndocumentary 1,482 events · provisional   group1      1,482 events · provisional\n"));
+  frame.boards[1].events = 1'000'000;  // one head has no room for it: none has it
+  const std::string crowded = render(frame, 78, 24, false);
+  EXPECT_THAT(crowded, HasSubstr("\ndocumentary               provisional   group1                    provisional\n"));
+  frame.boards[1].window_end += 10'000;
+  frame.boards[1].window_start += 10'000;
+  const std::string two_windows = render(frame, 130, 24, false);
+  EXPECT_THAT(two_windows, StartsWith("marquee  trending, tumbling 10s, by views  12:01:10–12:01:20 "));
+  EXPECT_THAT(two_windows, HasSubstr("documentary      12:01:00–12:01:10 · 1,482 events · provisional"));
+  EXPECT_THAT(two_windows, HasSubstr("12:01:10–12:01:20 · 1,000,000 events · provisional"));
 }
 
 TEST(Render, EightyByTwentyFourShowsEveryRowItCan) {
@@ -188,33 +210,6 @@ TEST(PlainText, StatusAndBoards) {
             "group0  13:01:00–13:01:10  provisional, 1,482 events\n"
             "   1  Title 0                                          1,912 views    1h 02m  ▲2\n"
             "   2  Title 1                                          1,911 views    1h 02m  ▼1\n");
-}
-
-TEST(Fitted, CutsAtColumnsNotBytes) {
-  EXPECT_EQ(fitted("abc", 3), "abc");
-  EXPECT_EQ(fitted("abcd", 3), "ab…");
-  EXPECT_EQ(fitted("abcd", 1), "…");
-  EXPECT_EQ(fitted("abcd", 0), "");
-  EXPECT_EQ(fitted("äöü", 3), "äöü");
-  EXPECT_EQ(fitted("君の街", 4), "君…");
-  EXPECT_EQ(fitted("君の街", 5), "君の…");
-  EXPECT_EQ(fitted("君の街", 6), "君の街");
-  EXPECT_EQ(fitted("\xe2\x82", 9), "\uFFFD\uFFFD");
-}
-
-TEST(Formats, CountsDurationsAndClocks) {
-  EXPECT_EQ(format_count(0), "0");
-  EXPECT_EQ(format_count(999), "999");
-  EXPECT_EQ(format_count(1000), "1,000");
-  EXPECT_EQ(format_count(1234567), "1,234,567");
-  EXPECT_EQ(format_duration(-5), "0s");
-  EXPECT_EQ(format_duration(59'999), "59s");
-  EXPECT_EQ(format_duration(60'000), "1m 00s");
-  EXPECT_EQ(format_duration(3'720'000), "1h 02m");
-  EXPECT_EQ(format_duration(3'600'000 * 100), "4d 04h");
-  EXPECT_EQ(format_clock(0, 0), "00:00:00");
-  EXPECT_EQ(format_clock(43'269'999, 3'600'000), "13:01:09");
-  EXPECT_EQ(format_clock(0, -3'600'000), "23:00:00");
 }
 
 }  // namespace

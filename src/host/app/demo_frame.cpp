@@ -1,135 +1,21 @@
 #include "app/demo_frame.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 
-#include "core/windows.hpp"
+#include "app/terminal_text.hpp"
 
 namespace marquee {
 namespace {
 
 constexpr std::size_t kBoardColumnsMin = 36;    // two boards in 80 columns
 constexpr std::size_t kBoardColumnsMax = 64;    // wider only draws titles and numbers apart
-constexpr std::size_t kBoardColumnsRoomy = 48;  // narrower boards save on the gaps between their columns
+constexpr std::size_t kBoardColumnsRoomy = 44;  // room for most titles
+constexpr std::size_t kBoardColumnsLoose = 48;  // narrower boards save on the gaps between their columns
 constexpr std::size_t kGapColumns = 3;
 constexpr std::size_t kBoardFrameLines = 3;   // name, rule, and the blank line below
 constexpr std::size_t kRowsMin = 3;           // fewer make no board; leave boards out first
 constexpr std::size_t kFooterHeightMin = 18;  // lower terminals have no footer
-
-// Styles are SGR parameters.
-constexpr std::string_view kPlain = "";
-constexpr std::string_view kBold = "1";
-constexpr std::string_view kDim = "2";
-constexpr std::string_view kGood = "32";
-constexpr std::string_view kBad = "31";
-constexpr std::string_view kFresh = "36";
-constexpr std::string_view kWarn = "33";
-constexpr std::string_view kTitle = "1;36";
-
-struct CodePoint {
-  char32_t value;
-  std::size_t bytes;  // 0: not UTF-8
-};
-
-CodePoint decode(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return {first, 1};
-  const std::size_t length = first >= 0xF0 && first < 0xF5 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first >= 0xF5 || text.size() < length) return {0xFFFD, 0};
-  char32_t value = first & (0xFFu >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return {0xFFFD, 0};
-    value = value << 6 | (byte(i) & 0x3F);
-  }
-  return {value, length};
-}
-
-struct Range {
-  char32_t first, last;
-};
-// Unicode's wide and combining characters in coarse blocks: enough for titles.
-constexpr Range kWide[] = {{0x1100, 0x115F},  {0x231A, 0x231B},   {0x2E80, 0x303E},   {0x3041, 0xA4CF},
-                           {0xAC00, 0xD7A3},  {0xF900, 0xFAFF},   {0xFE30, 0xFE6F},   {0xFF00, 0xFF60},
-                           {0xFFE0, 0xFFE6},  {0x1F300, 0x1F64F}, {0x1F680, 0x1F6FF}, {0x1F900, 0x1F9FF},
-                           {0x20000, 0x3FFFD}};
-constexpr Range kCombining[] = {{0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD},  {0x0610, 0x061A},
-                                {0x064B, 0x065F}, {0x0E31, 0x0E31}, {0x0E34, 0x0E3A},  {0x0E47, 0x0E4E},
-                                {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x200B, 0x200D},  {0x20D0, 0x20FF},
-                                {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}, {0xE0100, 0xE01EF}};
-// Line separators and marks that change the direction of what follows; the controls are in is_harmful().
-constexpr Range kHarmful[] = {{0x061C, 0x061C}, {0x200E, 0x200F}, {0x2028, 0x202E},
-                              {0x2066, 0x2069}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}};
-
-template <std::size_t N>
-bool in(const Range (&ranges)[N], char32_t c) {
-  return std::any_of(std::begin(ranges), std::end(ranges), [c](const Range& r) { return c >= r.first && c <= r.last; });
-}
-
-bool is_harmful(char32_t c) {
-  return c < 0x300 ? c < 0x20 || (c >= 0x7F && c < 0xA0) : in(kHarmful, c);
-}
-
-std::size_t width_of(char32_t c) {
-  return c < 0x300 ? 1 : in(kCombining, c) ? 0 : in(kWide, c) ? 2 : 1;
-}
-
-// A line that knows how wide it is and never grows past its width.
-class Line {
- public:
-  Line(std::size_t width, bool color) : width_(width), color_(color) {}
-
-  std::size_t columns() const { return columns_; }
-
-  // Appends text, cut to the columns left, or to `columns_max`.
-  void add(std::string_view text, std::string_view style = kPlain, std::size_t columns_max = SIZE_MAX) {
-    const std::string fit = fitted(text, std::min(columns_max, width_ - columns_));
-    if (fit.empty()) return;
-    columns_ += columns_of(fit);
-    if (color_ && !style.empty()) {
-      (((text_ += "\x1b[") += style) += 'm') += fit;
-      text_ += "\x1b[0m";
-    } else {
-      text_ += fit;
-    }
-  }
-  // Appends text whole or not at all.
-  bool add_if_fits(std::string_view text, std::string_view style = kPlain) {
-    if (columns_of(text) > width_ - columns_) return false;
-    add(text, style);
-    return true;
-  }
-  void pad_to(std::size_t column) {
-    column = std::min(column, width_);
-    if (column <= columns_) return;
-    text_.append(column - columns_, ' ');
-    columns_ = column;
-  }
-  // Text so that it ends at `column`.
-  void add_right(std::string_view text, std::size_t column, std::string_view style = kPlain) {
-    const std::size_t columns = columns_of(text);
-    if (column >= columns) pad_to(column - columns);
-    add(text, style);
-  }
-  // A line made elsewhere, styles and all.
-  void append(const Line& other) {
-    text_ += other.text_;
-    columns_ += other.columns_;
-  }
-  std::string take() {
-    const std::size_t end = text_.find_last_not_of(' ');
-    text_.resize(end == std::string::npos ? 0 : end + 1);
-    return std::move(text_);
-  }
-
- private:
-  std::size_t width_;
-  bool color_;
-  std::size_t columns_ = 0;
-  std::string text_;
-};
 
 std::string format_movement(const Movement& movement) {
   switch (movement.kind) {
@@ -166,19 +52,36 @@ std::string format_window(const FrameBoard& board, std::int64_t utc_offset_ms) {
   return text += format_clock(board.window_end, utc_offset_ms);
 }
 
+// Beside a board's name.
+std::string window_part(const FrameBoard& board, std::int64_t utc_offset_ms) {
+  return format_window(board, utc_offset_ms) + " · ";
+}
+
 std::string format_seconds(std::int64_t ms) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.1fs", static_cast<double>(ms) * 1e-3);
-  return ms >= 100'000 || ms <= -100'000 ? format_duration(ms) : text;
+  return ms >= 100'000 || ms <= -100'000 ? format_duration(ms) : decimal(static_cast<double>(ms) * 1e-3, 1) + "s";
 }
 
 std::string format_rate(double per_s) {
-  return format_count(static_cast<std::uint64_t>(std::llround(std::max(per_s, 0.0)))) + " events/s";
+  return grouped(static_cast<std::uint64_t>(std::llround(std::max(per_s, 0.0)))) + " events/s";
 }
 
 std::string format_memory(std::uint64_t bytes) {
-  return format_count((bytes + 500'000) / 1'000'000) + " MB";
+  return grouped((bytes + 500'000) / 1'000'000) + " MB";
 }
+
+std::string format_watch(const FrameRow& row) {
+  return format_duration(static_cast<std::int64_t>(row.watch_ms));
+}
+
+// The columns of a board's rows, and how wide each is.
+struct Table {
+  std::size_t gap = 2, rank = 2, title = 0, views = 0, watch = 0, movement = 0;
+
+  std::size_t title_begin() const { return rank + gap; }
+  std::size_t views_end() const { return title_begin() + title + gap + views; }
+  std::size_t watch_end() const { return views_end() + (watch == 0 ? 0 : 2 + watch); }
+  std::size_t end() const { return watch_end() + (movement == 0 ? 0 : gap + movement); }
+};
 
 // How boards are laid out.
 struct Layout {
@@ -187,16 +90,54 @@ struct Layout {
   std::size_t boards = 0;  // shown
   std::size_t rows = 0;    // shown of each
   bool heading = false;    // a line that names the columns
+  bool window = false;     // beside each name
+  bool events = false;     // likewise
+  Table table;
 };
 
+// The same columns for all boards, so that they stand one below the other.
+Table measure(const std::vector<FrameBoard>& boards, const Layout& layout) {
+  Table table;
+  table.gap = layout.board_width < kBoardColumnsLoose ? 1 : 2;
+  table.views = layout.heading ? 5 : 3;
+  table.watch = layout.heading ? 7 : 6;
+  for (std::size_t b = 0; b < layout.boards; ++b) {
+    const std::size_t rows = std::min(layout.rows, boards[b].rows.size());
+    table.rank = std::max(table.rank, std::to_string(rows).size());
+    for (std::size_t i = 0; i < rows; ++i) {
+      const FrameRow& row = boards[b].rows[i];
+      table.views = std::max(table.views, columns_of(grouped(row.views)));
+      table.watch = std::max(table.watch, columns_of(format_watch(row)));
+      if (row.movement.kind != Movement::Kind::kUnknown) {
+        table.movement = std::max<std::size_t>({table.movement, 3, columns_of(format_movement(row.movement))});
+      }
+    }
+  }
+  // What a very narrow board gives up: watch time, then movement.
+  const auto left = [&] { return layout.board_width - std::min(layout.board_width, table.end()); };
+  if (left() < 10) table.watch = 0;
+  if (left() < 8) table.movement = 0;
+  table.title = left();
+  return table;
+}
+
+std::size_t columns_that_fit(std::size_t width, std::size_t board_width, std::size_t boards) {
+  return std::clamp<std::size_t>((width + kGapColumns) / (board_width + kGapColumns), 1,
+                                 std::max<std::size_t>(boards, 1));
+}
+
+// Boards as wide as titles want to be, if all of them then find room with all their rows; else as many as fit.
 Layout lay_out(const std::vector<FrameBoard>& boards, std::size_t width, std::size_t lines) {
   Layout layout;
   std::size_t rows_wanted = 0;
   for (const FrameBoard& board : boards) rows_wanted = std::max(rows_wanted, board.rows.size());
   const std::size_t count = boards.size();
-  const std::size_t columns_max = std::clamp<std::size_t>((width + kGapColumns) / (kBoardColumnsMin + kGapColumns), 1,
-                                                          std::max<std::size_t>(count, 1));
+  std::size_t columns_max = columns_that_fit(width, kBoardColumnsRoomy, count);
   std::size_t bands = (count + columns_max - 1) / columns_max;
+  if (columns_max == 1 || bands * (kBoardFrameLines + rows_wanted) > lines + 1) {
+    columns_max = columns_that_fit(width, kBoardColumnsMin, count);
+    bands = (count + columns_max - 1) / columns_max;
+  }
   // The last band needs no blank line below: as if there were one line more.
   const std::size_t bands_max =
       std::max<std::size_t>(1, (lines + 1) / (kBoardFrameLines + std::min(rows_wanted, kRowsMin)));
@@ -219,14 +160,48 @@ Layout lay_out(const std::vector<FrameBoard>& boards, std::size_t width, std::si
   return layout;
 }
 
+std::string_view state_of(const FrameBoard& board) {
+  return !board.exact ? (board.final ? "final, inexact" : "inexact") : (board.final ? "final" : "provisional");
+}
+
+std::string events_part(const FrameBoard& board) {
+  return grouped(board.events) + (board.events == 1 ? " event · " : " events · ");
+}
+
+// The board with the newest window.
+const FrameBoard* newest(const std::vector<FrameBoard>& boards) {
+  const auto later = [](const FrameBoard& a, const FrameBoard& b) { return a.window_end < b.window_end; };
+  const auto found = std::max_element(boards.begin(), boards.end(), later);
+  return found == boards.end() ? nullptr : &*found;
+}
+
+// What stands beside the names: the same for all boards, so that none looks as if it lacked something. The window does
+// not where it stands above them all already (`above`, may be null).
+void choose_parts(const std::vector<FrameBoard>& boards, std::int64_t utc_offset_ms, const FrameBoard* above,
+                  Layout& layout) {
+  const bool told = above != nullptr && std::all_of(boards.begin(), boards.end(), [&](const FrameBoard& board) {
+                      return board.window_start == above->window_start && board.window_end == above->window_end;
+                    });
+  const auto fits = [&](bool window, bool events) {
+    const auto shown = boards.begin() + static_cast<std::ptrdiff_t>(layout.boards);
+    return std::all_of(boards.begin(), shown, [&](const FrameBoard& board) {
+      std::size_t columns = columns_of(board.name) + 1 + state_of(board).size();
+      if (window) columns += columns_of(window_part(board, utc_offset_ms));
+      if (events) columns += columns_of(events_part(board));
+      return columns <= layout.board_width;
+    });
+  };
+  layout.window = !told && fits(true, false);
+  layout.events = fits(layout.window, true);
+}
+
 // Draws the lines of one board, each `layout.board_width` wide at most.
 class BoardDrawing {
  public:
   BoardDrawing(const FrameBoard& board, const Layout& layout, std::int64_t utc_offset_ms, bool color)
-      : board_(board), width_(layout.board_width), color_(color) {
-    name_and_window(utc_offset_ms);
+      : board_(board), table_(layout.table), width_(layout.board_width), color_(color) {
+    name_and_state(layout, utc_offset_ms);
     rule();
-    measure_columns(layout.heading);
     if (layout.heading) heading();
     for (std::size_t i = 0; i < layout.rows && i < board.rows.size(); ++i) row(i);
   }
@@ -235,25 +210,19 @@ class BoardDrawing {
  private:
   Line& begin() { return lines_.emplace_back(width_, color_); }
 
-  // The name, and as much of "12:01:00–12:01:10 · 482 events · provisional" as there is room for.
-  void name_and_window(std::int64_t utc_offset_ms) {
-    const std::string_view state =
-        !board_.exact ? (board_.final ? "final, inexact" : "inexact") : (board_.final ? "final" : "provisional");
-    const std::string_view state_style = !board_.exact ? kWarn : board_.final ? kGood : kFresh;
-    const std::size_t left = width_ - std::min(width_, columns_of(board_.name) + 2);
-    std::string window = format_window(board_, utc_offset_ms) + " · ";
-    std::string events = format_count(board_.events) + (board_.events == 1 ? " event · " : " events · ");
-    if (columns_of(window) + columns_of(events) + state.size() > left) events.clear();
-    if (columns_of(window) + state.size() > left) window.clear();
-    const std::size_t right = columns_of(window) + columns_of(events) + state.size();
-
+  // The name, and what the layout chose of "12:01:00–12:01:10 · 482 events · provisional". A long name is cut.
+  void name_and_state(const Layout& layout, std::int64_t utc_offset_ms) {
+    const std::string parts = (layout.window ? window_part(board_, utc_offset_ms) : std::string()) +
+                              (layout.events ? events_part(board_) : std::string());
+    const std::string_view state = state_of(board_);
+    const std::size_t right = columns_of(parts) + state.size();
     Line& line = begin();
-    const bool room = right <= left;
-    line.add(board_.name, kBold, room ? width_ - right - 2 : width_);
+    const bool room = right + 1 < width_;
+    line.add(board_.name, kBold, room ? width_ - right - 1 : width_);
     if (!room) return;
     line.pad_to(width_ - right);
-    line.add(window + events, kDim);
-    line.add(state, state_style);
+    line.add(parts, kDim);
+    line.add(state, !board_.exact ? kWarn : board_.final ? kGood : kFresh);
   }
 
   // The rule below the name is the window's progress.
@@ -265,51 +234,23 @@ class BoardDrawing {
     line.add(repeated(color_ ? "━" : "─", width_ - done), kDim);
   }
 
-  void measure_columns(bool heading) {
-    views_columns_ = heading ? 5 : 3;
-    watch_columns_ = heading ? 7 : 6;
-    for (const FrameRow& each : board_.rows) {
-      views_columns_ = std::max(views_columns_, columns_of(format_count(each.views)));
-      watch_columns_ = std::max(watch_columns_, columns_of(format_watch(each)));
-      movement_columns_ = std::max(movement_columns_, columns_of(format_movement(each.movement)));
-    }
-    if (movement_columns_ > 0) movement_columns_ = std::max<std::size_t>(movement_columns_, 3);
-    rank_columns_ = std::max<std::size_t>(2, std::to_string(board_.rows.size()).size());
-    gap_ = width_ < kBoardColumnsRoomy ? 1 : 2;
-    // What a very narrow board gives up: watch time, then movement.
-    const auto title_columns = [this] {
-      const std::size_t taken = title_begin() + gap_ + views_columns_ + watch_part() + movement_part();
-      return width_ > taken ? width_ - taken : 0;
-    };
-    if (title_columns() < 10) watch_columns_ = 0;
-    if (title_columns() < 8) movement_columns_ = 0;
-    title_columns_ = title_columns();
-  }
-  std::size_t title_begin() const { return rank_columns_ + gap_; }
-  std::size_t views_end() const { return title_begin() + title_columns_ + gap_ + views_columns_; }
-  std::size_t watch_part() const { return watch_columns_ == 0 ? 0 : 2 + watch_columns_; }
-  std::size_t movement_part() const { return movement_columns_ == 0 ? 0 : gap_ + movement_columns_; }
-  static std::string format_watch(const FrameRow& row) {
-    return format_duration(static_cast<std::int64_t>(row.watch_ms));
-  }
-
   void heading() {
     Line& line = begin();
-    line.add_right("views", views_end(), kDim);
-    if (watch_columns_ > 0) line.add_right("watched", views_end() + watch_part(), kDim);
+    line.add_right("views", table_.views_end(), kDim);
+    if (table_.watch > 0) line.add_right("watched", table_.watch_end(), kDim);
   }
 
   void row(std::size_t index) {
     const FrameRow& shown = board_.rows[index];
     Line& line = begin();
     const std::string_view emphasis = index == 0 ? kBold : kPlain;
-    line.add_right(std::to_string(index + 1), rank_columns_, kDim);
-    line.pad_to(title_begin());
-    line.add(shown.title, emphasis, title_columns_);
-    line.add_right(format_count(shown.views), views_end(), emphasis);
-    if (watch_columns_ > 0) line.add_right(format_watch(shown), views_end() + watch_part(), kDim);
-    if (movement_columns_ > 0) {
-      line.pad_to(views_end() + watch_part() + gap_);
+    line.add_right(std::to_string(index + 1), table_.rank, kDim);
+    line.pad_to(table_.title_begin());
+    line.add(shown.title, emphasis, table_.title);
+    line.add_right(grouped(shown.views), table_.views_end(), emphasis);
+    if (table_.watch > 0) line.add_right(format_watch(shown), table_.watch_end(), kDim);
+    if (table_.movement > 0) {
+      line.pad_to(table_.watch_end() + table_.gap);
       line.add(format_movement(shown.movement), style_of(shown.movement));
     }
   }
@@ -322,10 +263,9 @@ class BoardDrawing {
   }
 
   const FrameBoard& board_;
+  const Table table_;
   std::size_t width_;
   bool color_;
-  std::size_t gap_ = 2, rank_columns_ = 2, title_columns_ = 0, views_columns_ = 0, watch_columns_ = 0,
-              movement_columns_ = 0;
   std::vector<Line> lines_;
 };
 
@@ -333,83 +273,15 @@ class BoardDrawing {
 std::vector<std::string> figures(const Frame& frame) {
   std::vector<std::string> out;
   out.push_back(format_rate(frame.events_per_s));
-  out.push_back(frame.lag ? "lag " + format_count(*frame.lag) : std::string("lag unknown"));
+  out.push_back(frame.lag ? "lag " + grouped(*frame.lag) : std::string("lag unknown"));
   if (frame.watermark_delay_ms) out.push_back("watermark " + format_seconds(*frame.watermark_delay_ms) + " behind");
   out.push_back("up " + format_duration(frame.uptime_ms));
   out.push_back(format_memory(frame.resident_bytes));
-  out.push_back("epoch " + format_count(frame.epochs));
+  out.push_back("epoch " + grouped(frame.epochs));
   return out;
 }
 
 }  // namespace
-
-std::size_t columns_of(std::string_view text) {
-  std::size_t columns = 0;
-  while (!text.empty()) {
-    const CodePoint c = decode(text);
-    columns += c.bytes == 0 ? 1 : width_of(c.value);
-    text.remove_prefix(std::max<std::size_t>(c.bytes, 1));
-  }
-  return columns;
-}
-
-std::string fitted(std::string_view text, std::size_t columns_max) {
-  std::string out;
-  std::size_t columns = 0;
-  std::size_t cut = 0;  // bytes of `out` that leave a column for the ellipsis
-  while (!text.empty()) {
-    const CodePoint c = decode(text);
-    const bool replaced = c.bytes == 0 || is_harmful(c.value);
-    const std::size_t width = replaced ? 1 : width_of(c.value);
-    if (columns + width > columns_max) {
-      if (columns_max == 0) return {};
-      out.resize(cut);
-      return out += "…";
-    }
-    columns += width;
-    if (replaced) {
-      out += "\xEF\xBF\xBD";
-    } else {
-      out.append(text.substr(0, c.bytes));
-    }
-    if (columns < columns_max) cut = out.size();
-    text.remove_prefix(std::max<std::size_t>(c.bytes, 1));
-  }
-  return out;
-}
-
-std::string format_count(std::uint64_t n) {
-  std::string text = std::to_string(n);
-  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, 1, ',');
-  return text;
-}
-
-std::string format_duration(std::int64_t ms) {
-  const std::int64_t s = std::max<std::int64_t>(ms, 0) / 1000;
-  char text[48];
-  const auto print = [&text](std::int64_t whole, char unit, std::int64_t part, char part_unit) {
-    std::snprintf(text, sizeof(text), "%lld%c %02lld%c", static_cast<long long>(whole), unit,
-                  static_cast<long long>(part), part_unit);
-  };
-  if (s < 60) {
-    std::snprintf(text, sizeof(text), "%llds", static_cast<long long>(s));
-  } else if (s < 3600) {
-    print(s / 60, 'm', s % 60, 's');
-  } else if (s < 100 * 3600) {
-    print(s / 3600, 'h', s / 60 % 60, 'm');
-  } else {
-    print(s / 86400, 'd', s / 3600 % 24, 'h');
-  }
-  return text;
-}
-
-std::string format_clock(EventTimeMs time_ms, std::int64_t utc_offset_ms) {
-  const std::int64_t s = floor_mod(floor_div(time_ms + utc_offset_ms, 1000), 86400);
-  char text[48];
-  std::snprintf(text, sizeof(text), "%02lld:%02lld:%02lld", static_cast<long long>(s / 3600),
-                static_cast<long long>(s / 60 % 60), static_cast<long long>(s % 60));
-  return text;
-}
 
 std::string render(const Frame& frame, std::size_t width, std::size_t height, bool color) {
   width = std::max<std::size_t>(width, 1);
@@ -418,6 +290,10 @@ std::string render(const Frame& frame, std::size_t width, std::size_t height, bo
   Line top(width, color);
   top.add("marquee", kTitle);
   top.add_if_fits("  " + frame.title);
+  const FrameBoard* above = frame.boards.size() > 1 ? newest(frame.boards) : nullptr;
+  const std::string window = above == nullptr ? "" : "  " + format_window(*above, frame.utc_offset_ms);
+  if (top.columns() + columns_of(window) + 2 + columns_of(frame.state) > width) above = nullptr;
+  if (above != nullptr) top.add(window);
   if (top.columns() + 2 + columns_of(frame.state) <= width) {
     top.add_right(frame.state, width, frame.ready ? kDim : kWarn);
     lines.push_back(top.take());
@@ -443,7 +319,9 @@ std::string render(const Frame& frame, std::size_t width, std::size_t height, bo
     waiting.add("waiting for the first result …", kDim);
     lines.push_back(waiting.take());
   }
-  const Layout layout = lay_out(frame.boards, width, room);
+  Layout layout = lay_out(frame.boards, width, room);
+  choose_parts(frame.boards, frame.utc_offset_ms, above, layout);
+  layout.table = measure(frame.boards, layout);
   for (std::size_t first = 0; first < layout.boards; first += layout.columns) {
     if (first > 0) lines.emplace_back();
     std::vector<BoardDrawing> band;
@@ -463,7 +341,7 @@ std::string render(const Frame& frame, std::size_t width, std::size_t height, bo
   }
   if (layout.boards < frame.boards.size()) {
     Line more(width, color);
-    more.add("… and " + format_count(frame.boards.size() - layout.boards) + " more groups", kDim);
+    more.add("… and " + grouped(frame.boards.size() - layout.boards) + " more groups", kDim);
     lines.push_back(more.take());
   }
   if (footer_lines > 0) {
@@ -500,7 +378,7 @@ std::string board_lines(const FrameBoard& board, std::int64_t utc_offset_ms, std
   out += format_window(board, utc_offset_ms);
   out += board.final ? "  final" : "  provisional";
   if (!board.exact) out += ", inexact";
-  ((out += ", ") += format_count(board.events)) += board.events == 1 ? " event\n" : " events\n";
+  ((out += ", ") += grouped(board.events)) += board.events == 1 ? " event\n" : " events\n";
   for (std::size_t i = 0; i < board.rows.size() && i < rows; ++i) {
     const FrameRow& row = board.rows[i];
     Line line(100, false);
@@ -508,7 +386,7 @@ std::string board_lines(const FrameBoard& board, std::int64_t utc_offset_ms, std
     line.add("  ");
     line.add(row.title, kPlain, 44);
     line.pad_to(52);
-    line.add_right(format_count(row.views) + (row.views == 1 ? " view " : " views"), 66);
+    line.add_right(grouped(row.views) + (row.views == 1 ? " view " : " views"), 66);
     line.add_right(format_duration(static_cast<std::int64_t>(row.watch_ms)), 76);
     line.add("  ");
     line.add(format_movement(row.movement));

@@ -62,14 +62,4 @@ std::string render(const Frame& frame, std::size_t width, std::size_t height, bo
 std::string status_line(const Frame& frame);
 std::string board_lines(const FrameBoard& board, std::int64_t utc_offset_ms, std::size_t rows);
 
-// Columns that text takes: code points, wide ones twice, combining ones not at all. Close to wcwidth(3), whatever the
-// locale.
-std::size_t columns_of(std::string_view text);
-// Text with control and direction-changing characters and broken UTF-8 replaced, cut to `columns` with `…`.
-std::string fitted(std::string_view text, std::size_t columns);
-
-std::string format_count(std::uint64_t n);                                  // 12,345
-std::string format_duration(std::int64_t ms);                               // 45s, 12m 30s, 1h 02m, 3d 04h
-std::string format_clock(EventTimeMs time_ms, std::int64_t utc_offset_ms);  // 12:01:10
-
 }  // namespace marquee

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "app/config_values.hpp"
-#include "app/replay_summary.hpp"
+#include "app/terminal_text.hpp"
 
 namespace marquee {
 namespace {

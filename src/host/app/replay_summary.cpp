@@ -4,21 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 #include <vector>
 
+#include "app/terminal_text.hpp"
+
 namespace marquee {
 namespace {
-
-std::string formatted(const char* format, double value) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), format, value);  // NOLINT: the two formats below
-  return text.data();
-}
 
 std::vector<std::pair<std::string_view, std::uint64_t>> invalid_by_reason(const VerdictCounts& verdicts) {
   std::vector<std::pair<std::string_view, std::uint64_t>> reasons;
@@ -52,15 +46,15 @@ std::string summary_json(const ReplaySummary& summary) {
     out += (first ? "\"" : ",\"") + std::string(reason) + "\":" + std::to_string(count);
     first = false;
   }
-  return out + "},\"results\":" + std::to_string(summary.results) +
-         ",\"seconds\":" + formatted("%.3f", summary.seconds) + "}\n";
+  return out + "},\"results\":" + std::to_string(summary.results) + ",\"seconds\":" + decimal(summary.seconds, 3) +
+         "}\n";
 }
 
 std::string summary_text(const ReplaySummary& summary) {
   const VerdictCounts& v = summary.verdicts;
   const double seconds = std::max(summary.seconds, 1e-3);
   std::string out = grouped(v.read()) + " records (" + bytes_text(summary.bytes) + ") in " +
-                    formatted("%.2f s", summary.seconds) + ", " +
+                    decimal(summary.seconds, 2) + " s, " +
                     grouped(static_cast<std::uint64_t>(static_cast<double>(v.read()) / seconds)) +
                     "/s: " + grouped(v[Verdict::kCounted]) + " counted, " + grouped(v[Verdict::kFiltered]) +
                     " filtered, " + grouped(v[Verdict::kLate]) + " late, " + grouped(v.invalid()) + " invalid";
@@ -93,20 +87,6 @@ Status write_file(const std::string& path, const std::string& text) {
     written += static_cast<std::size_t>(n);
   }
   return ::close(fd) == 0 ? Status{} : failed();
-}
-
-std::string grouped(std::uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
-  return digits;
-}
-
-std::string bytes_text(std::uint64_t bytes) {
-  const auto value = static_cast<double>(bytes);
-  if (bytes >= 1'000'000'000) return formatted("%.1f GB", value / 1e9);
-  if (bytes >= 1'000'000) return formatted("%.1f MB", value / 1e6);
-  if (bytes >= 1'000) return formatted("%.1f kB", value / 1e3);
-  return std::to_string(bytes) + " B";
 }
 
 }  // namespace marquee

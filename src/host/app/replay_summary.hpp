@@ -26,9 +26,4 @@ std::string summary_text(const ReplaySummary& summary);
 // Writes text to a file; "-" is not special. kUnavailable with a sentence.
 Status write_file(const std::string& path, const std::string& text);
 
-// 1,234,567
-std::string grouped(std::uint64_t number);
-// 1.5 GB, 12 MB, 340 B
-std::string bytes_text(std::uint64_t bytes);
-
 }  // namespace marquee

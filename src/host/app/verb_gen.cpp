@@ -14,8 +14,8 @@
 
 #include "app/config_values.hpp"
 #include "app/console_log.hpp"
-#include "app/replay_summary.hpp"
 #include "app/stop_signal.hpp"
+#include "app/terminal_text.hpp"
 #include "app/usage.hpp"
 #include "app/verbs.hpp"
 #include "gen/gen.hpp"
@@ -102,9 +102,7 @@ std::string summary_text(const gen::GenOptions& options, const gen::GenCounters&
     if (acked < sent) text += ", " + grouped(acked) + " acknowledged, " + grouped(sent - acked) + " lost";
   }
   if (sent == 0) return text;
-  char took[32];
-  std::snprintf(took, sizeof took, "%.1f", seconds);
-  return text + "; " + bytes_text(counters.bytes.load()) + " in " + took + " s, " +
+  return text + "; " + bytes_text(counters.bytes.load()) + " in " + decimal(seconds, 1) + " s, " +
          grouped(static_cast<std::uint64_t>(static_cast<double>(acked) / std::max(seconds, 1e-3))) + "/s";
 }
 

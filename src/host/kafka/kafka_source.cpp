@@ -12,8 +12,8 @@
 namespace marquee {
 namespace {
 
-constexpr int kAnswerMs = 1'000;  // how long one request may take before `stop` is looked at again
-constexpr std::chrono::milliseconds kRetryPause{100};
+constexpr int kAnswerMs = 1'000;                       // how long one request may take before `stop` is looked at again
+constexpr std::chrono::milliseconds kRetryPause{100};  // ends with a stop
 constexpr int kCommitAnswerMs = 15'000;        // after this long without an answer the commit is asked for again
 constexpr std::chrono::seconds kEndMayLag{3};  // after a new leader the end may stand below what was committed
 
@@ -145,7 +145,7 @@ void KafkaSource::find_partitions(Waiting& waiting) {
     Result<std::size_t> count = count_partitions(topics_[i]);
     if (!count.ok()) {
       waiting.say(count.status().message());
-      std::this_thread::sleep_for(kRetryPause);
+      pause(*stop_, kRetryPause);
       continue;
     }
     const std::lock_guard lock(mutex_);
@@ -238,7 +238,7 @@ KafkaPartitions KafkaSource::committed(Waiting& waiting) {
     for (int i = 0; i < list->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) error = list->elems[i].err;
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
     waiting.say("the committed offsets of group " + config_.group + " cannot be read: " + client_->trouble(error));
-    std::this_thread::sleep_for(kRetryPause);
+    pause(*stop_, kRetryPause);
   }
   return list;
 }
@@ -260,7 +260,7 @@ Status KafkaSource::resolve_starts(const rd_kafka_topic_partition_list_s& commit
                                                &high, kAnswerMs);
       if (error == RD_KAFKA_RESP_ERR_NO_ERROR && commit.offset <= high) break;
       if (error != RD_KAFKA_RESP_ERR_NO_ERROR) waiting.say(place(state.start) + ": " + client_->trouble(error));
-      std::this_thread::sleep_for(kRetryPause);
+      pause(*stop_, kRetryPause);
     } while (Steady::now() < give_up && !stopped());
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) continue;  // ask again
 
@@ -402,7 +402,7 @@ Status KafkaSource::commit_offsets(const std::vector<OffsetOut>& offsets) {
                                             client_->trouble(error) + "; they will be read again");
     }
     waiting.say("the offsets of group " + config_.group + " are not committed yet: " + client_->trouble(error));
-    std::this_thread::sleep_for(kRetryPause);
+    pause(leave_is_over_, kRetryPause);
   }
 }
 

@@ -9,7 +9,6 @@
 #include <cstring>
 #include <memory>
 #include <string_view>
-#include <thread>
 
 namespace marquee {
 namespace {
@@ -149,7 +148,7 @@ Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vecto
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
       rd_kafka_poll(rk, 0);
       waiting.say(client.trouble(error));
-      std::this_thread::sleep_for(kRetryPause);
+      pause(stop, kRetryPause);
       continue;
     }
     const Metadata metadata(raw_metadata);
@@ -173,7 +172,7 @@ Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vecto
     } else if (ours) {
       log.info("created " + where + " with " + std::to_string(wish.partitions) + " partitions");
     }
-    std::this_thread::sleep_for(kRetryPause);
+    pause(stop, kRetryPause);
   }
   waiting.over();
   std::vector<std::size_t> limits;
