@@ -139,6 +139,7 @@ TEST(Differential, LastRevisionOfEveryKeyOverSeveralPartitionsIsTheOracles) {
     options.lanes = 1 + rng.next() % 3;
     options.batch_events = 1 + static_cast<std::uint32_t>(rng.next() % 200);
     options.batch_bytes = 4096;
+    options.batches = rng.next() % 2 == 0 ? 0 : 8;  // the smallest pool there may be, or one with room
     options.linger_ms = 0;
     options.commit_every_ms = 0;
     FakeSource source(partitions, seed);

@@ -1,5 +1,6 @@
 #include "app/stop_signal.hpp"
 
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -11,6 +12,7 @@ namespace {
 std::atomic<bool> stop{false};
 std::atomic<int> first_signal{0};
 std::atomic<void (*)() noexcept> leave{nullptr};
+std::atomic<int> exit_code{0};
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
 
 void on_signal(int signal) {
@@ -19,6 +21,10 @@ void on_signal(int signal) {
     ::_exit(128 + signal);
   }
   first_signal.store(signal);
+}
+
+void on_alarm(int) {
+  ::_exit(exit_code.load());
 }
 
 }  // namespace
@@ -35,6 +41,18 @@ const std::atomic<bool>& stop_on_signals(void (*before_leaving)() noexcept) {
 
 int stop_signal() {
   return first_signal.load();
+}
+
+void end_process_within(std::int64_t within_ms, int code) {
+  exit_code.store(code);
+  struct sigaction action{};
+  action.sa_handler = on_alarm;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGALRM, &action, nullptr);
+  itimerval timer{};
+  timer.it_value.tv_sec = within_ms / 1000;
+  timer.it_value.tv_usec = within_ms % 1000 * 1000;
+  setitimer(ITIMER_REAL, &timer, nullptr);
 }
 
 }  // namespace marquee

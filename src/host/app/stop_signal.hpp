@@ -1,8 +1,8 @@
-// SIGTERM and SIGINT: the first asks to drain and leave, the second leaves at once. SIGPIPE becomes an error of the
-// write.
+// SIGTERM and SIGINT: the first asks to drain and leave, the second leaves at once. And a bound on the last steps.
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 namespace marquee {
 
@@ -11,5 +11,9 @@ namespace marquee {
 const std::atomic<bool>& stop_on_signals(void (*before_leaving)() noexcept = nullptr);
 // The signal that came first; 0 while none has.
 int stop_signal();
+
+// All that matters is done and `code` is what the process will exit with: whatever blocks from here on, it ends with
+// that after `within_ms` at the latest. Once.
+void end_process_within(std::int64_t within_ms, int code);
 
 }  // namespace marquee

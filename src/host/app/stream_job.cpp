@@ -49,28 +49,40 @@ PipelineOptions pipeline_options(const Config& config) {
 
 }  // namespace
 
+// Destroyed from the last to the first: the pipeline before what it is made of, the server that shows it all at the
+// end.
+struct StreamJob::Parts {
+  Parts(const Config& config, Probe& probe, SnapshotBoard& snapshots, Log& log)
+      : source(source_config(config), log, probe),
+        sink(sink_config(config), config.job, source, log, probe),
+        pipeline(
+            config.job, pipeline_options(config),
+            {&source, &sink, &pane_log, &clock, &log, &probe, &snapshots, engine_factory(config.engine.kind, log)}) {}
+
+  std::optional<HttpServer> http;
+  KafkaSource source;
+  KafkaSink sink;
+  MemoryPaneLog pane_log;
+  SystemClock clock;
+  Pipeline pipeline;
+};
+
 StreamJob::StreamJob(const Config& config, Probe& probe, SnapshotBoard& snapshots, Log& log)
     : config_(config), probe_(probe), snapshots_(snapshots), log_(log) {}
+StreamJob::~StreamJob() = default;
 
 Status StreamJob::run(const std::atomic<bool>& stop) {
+  parts_ = std::make_unique<Parts>(config_, probe_, snapshots_, log_);
   // HTTP first: while Kafka is not there, /readyz says why.
-  std::optional<HttpServer> http;
   if (config_.http.enabled) {
     ServeConfig serve;
     serve.listen = config_.http.listen;
-    http.emplace(serve, config_.job, probe_, snapshots_, log_);
-    if (Status s = http->start(); !s.ok()) return s;
-    http_port_.store(http->port());
+    HttpServer& http = parts_->http.emplace(serve, config_.job, probe_, snapshots_, log_);
+    if (Status s = http.start(); !s.ok()) return s;
+    http_port_.store(http.port());
     log_.info("metrics, health and API are at " + config_.http.listen + " (/metrics, /readyz, /api/v1/top)");
   }
-  KafkaSource source(source_config(config_), log_, probe_);
-  KafkaSink sink(sink_config(config_), config_.job, source, log_, probe_);
-  MemoryPaneLog pane_log;
-  SystemClock clock;
-  Pipeline pipeline(
-      config_.job, pipeline_options(config_),
-      {&source, &sink, &pane_log, &clock, &log_, &probe_, &snapshots_, engine_factory(config_.engine.kind, log_)});
-  return pipeline.run(stop);
+  return parts_->pipeline.run(stop);
 }
 
 }  // namespace marquee

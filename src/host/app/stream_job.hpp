@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 
 #include "app/config.hpp"
 #include "core/status.hpp"
@@ -17,20 +18,24 @@ class StreamJob {
  public:
   // All outlive it.
   StreamJob(const Config& config, Probe& probe, SnapshotBoard& snapshots, Log& log);
+  // Lets go of Kafka's clients and of HTTP. Where a broker does not answer, librdkafka may block here for a minute.
+  ~StreamJob();
 
-  // Serves, connects and computes until `stop` is set (drains, then ok) or something final fails. The calling thread
-  // becomes the engine thread. `stop` must outlive the job.
+  // Serves, connects and computes until `stop` is set (drains, then ok) or something final fails; once. When it
+  // returns, what is committed is settled. The calling thread becomes the engine thread. `stop` must outlive the job.
   Status run(const std::atomic<bool>& stop);
 
   // Where HTTP answers, once it does: the port; 0 before, and where it is switched off. Any thread.
   std::uint16_t http_port() const { return http_port_.load(); }
 
  private:
+  struct Parts;
   const Config& config_;
   Probe& probe_;
   SnapshotBoard& snapshots_;
   Log& log_;
   std::atomic<std::uint16_t> http_port_{0};
+  std::unique_ptr<Parts> parts_;
 };
 
 }  // namespace marquee

@@ -1,5 +1,6 @@
 // marquee run: the service.
 
+#include <cstdint>
 #include <memory>
 
 #include "app/console_log.hpp"
@@ -10,6 +11,9 @@
 
 namespace marquee {
 namespace {
+
+// For letting go of Kafka's clients; with what a last commit may take (leave_within_ms) under five seconds.
+constexpr std::int64_t kTearDownMs = 500;
 
 struct RunOptions {
   ConfigOptions config;
@@ -30,15 +34,17 @@ int run_stream(const RunOptions& options) {
   log.info("marquee " MARQUEE_VERSION " starts");
   StreamJob job(*config, probe, snapshots, log);
   const Status status = job.run(stop);
+  int code = status.exit_code();
   if (status.ok()) {
     log.info("marquee has left; everything read is committed");
   } else if (stop.load() && status.code() == Code::kUnavailable) {
     log.warning(status.message());  // told to leave while the broker is away: nothing is lost, and it is no failure
-    return 0;
+    code = 0;
   } else {
     log.error(status.message());
   }
-  return status.exit_code();
+  end_process_within(kTearDownMs, code);
+  return code;
 }
 
 }  // namespace

@@ -111,11 +111,13 @@ Status KafkaSink::open(const std::atomic<bool>& stop) {
     // How large messages may be is a setting of a producer and known only from the topics: so one client to ask with.
     Result<std::unique_ptr<Client>> asking = Client::make(client_spec(), log_);
     if (!asking.ok()) return asking.status();
+    asking_ = std::move(asking.value());
     Waiting waiting(log_, probe_);
     Result<std::vector<std::size_t>> found =
-        prepare_topics(*asking.value(), wishes, config_.create_topics, stop, waiting, log_);
+        prepare_topics(*asking_, wishes, config_.create_topics, stop, waiting, log_);
     if (!found.ok()) return found.status();
     limits = std::move(found.value());
+    asking_.reset();
   }
   ClientSpec spec = client_spec();
   const std::size_t largest = std::min(*std::max_element(limits.begin(), limits.end()), kClientMessageBytesMax);

@@ -32,6 +32,7 @@ class KafkaSink final : public Sink {
  public:
   // All outlive it. Letters and offsets name partitions of `source`, which is opened before the first epoch.
   KafkaSink(KafkaSinkConfig config, const JobSpec& job, KafkaSource& source, Log& log, Probe& probe);
+  // Drops what is in flight. May block as ~KafkaSource does.
   ~KafkaSink() override;
 
   // Waits for broker and topics (creating them where it may), says why in probe and log; kUnavailable when `stop` is
@@ -79,6 +80,7 @@ class KafkaSink final : public Sink {
   Log& log_;
   Probe& probe_;
 
+  std::unique_ptr<Client> asking_;  // while open() asks for topics; kept where it gave up, since letting go may block
   std::unique_ptr<Client> client_;
   std::map<Kind, Target> targets_;
 

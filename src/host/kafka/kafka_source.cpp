@@ -356,6 +356,15 @@ Status KafkaSource::seek(const std::vector<PartitionStart>& starts) {
   return {};
 }
 
+bool KafkaSource::leave_is_over() const {
+  if (!stopped()) return false;
+  const std::int64_t now_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now().time_since_epoch()).count();
+  std::int64_t seen_ms = 0;
+  if (stop_seen_ms_.compare_exchange_strong(seen_ms, now_ms, std::memory_order_relaxed)) seen_ms = now_ms;
+  return now_ms - seen_ms >= config_.leave_within_ms;
+}
+
 Status KafkaSource::commit_offsets(const std::vector<OffsetOut>& offsets) {
   if (offsets.empty()) return {};
   const KafkaPartitions list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));

@@ -16,7 +16,6 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -39,7 +38,9 @@ class KafkaSource final : public Source {
  public:
   // `log` and `probe` outlive it. Connects to nothing yet.
   KafkaSource(KafkaSourceConfig config, Log& log, Probe& probe);
-  ~KafkaSource() override;  // ends its thread; lanes must be at rest
+  // Ends its thread; lanes must be at rest. Blocks until librdkafka has an answer to every request that is out, or has
+  // given it up: with a commit that is not answered, up to socket.timeout.ms (a minute).
+  ~KafkaSource() override;
 
   // Once. While there is no broker, no topic or no leader it keeps trying, with the reason in the probe and in the log;
   // it looks at `stop` at least every second, and then returns kUnavailable. `stop` must outlive the source. Commits
@@ -59,7 +60,7 @@ class KafkaSource final : public Source {
   Status commit_offsets(const std::vector<OffsetOut>& offsets);
 
   // `stop` has been set for longer than leave_within_ms: give up what still waits for a broker. Any thread.
-  bool leave_is_over() const { return leave_is_over_.load(std::memory_order_relaxed); }
+  bool leave_is_over() const;
 
  private:
   struct Topic {
@@ -87,7 +88,6 @@ class KafkaSource final : public Source {
 
   // The polling thread.
   void poll_loop();
-  void watch_stop();
   void look_for_partitions();
   void measure();
   void ask_failed_partitions();
@@ -108,8 +108,7 @@ class KafkaSource final : public Source {
   KafkaQueue commit_queue_;
   std::atomic<bool> fetching_{false};  // from the end of open(): the polling thread may look for partitions
   std::atomic<bool> quit_{false};
-  std::atomic<bool> leave_is_over_{false};
-  std::optional<std::chrono::steady_clock::time_point> stop_seen_;  // polling thread
+  mutable std::atomic<std::int64_t> stop_seen_ms_{0};  // monotonic; 0: not yet
   std::thread poller_;
 };
 

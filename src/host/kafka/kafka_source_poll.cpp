@@ -24,14 +24,14 @@ void KafkaSource::poll_loop() {
   auto look_at = Steady::now() + metadata_every;
   while (!quit_.load(std::memory_order_relaxed)) {
     rd_kafka_poll(client_->handle(), kPollMs);
-    watch_stop();
+    static_cast<void>(leave_is_over());  // so that time counts from when `stop` was set
     if (!fetching_.load()) continue;
     const auto now = Steady::now();
     if (now >= measure_at) {
       measure();
       measure_at = now + kMeasureEvery;
     }
-    if (now >= ask_at) {
+    if (now >= ask_at && !stopped()) {
       ask_failed_partitions();
       ask_at = now + kAskFailedEvery;
     }
@@ -40,13 +40,6 @@ void KafkaSource::poll_loop() {
       look_at = Steady::now() + metadata_every;
     }
   }
-}
-
-void KafkaSource::watch_stop() {
-  if (!stopped()) return;
-  const auto now = std::chrono::steady_clock::now();
-  if (!stop_seen_) stop_seen_ = now;
-  if (now - *stop_seen_ >= std::chrono::milliseconds(config_.leave_within_ms)) leave_is_over_.store(true);
 }
 
 void KafkaSource::measure() {
@@ -75,7 +68,7 @@ void KafkaSource::ask_failed_partitions() {
   for (PartitionState* state : failed) {
     std::int64_t low = 0;
     std::int64_t high = 0;
-    if (quit_.load(std::memory_order_relaxed)) return;
+    if (quit_.load(std::memory_order_relaxed) || stopped()) return;
     const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(client_->handle(), state->start.topic.c_str(),
                                                                        state->start.number, &low, &high, kAnswerMs);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) state->fetched.store(true, std::memory_order_relaxed);
@@ -94,7 +87,7 @@ void KafkaSource::judge_leaders(std::string_view statistics) {
 }
 
 void KafkaSource::look_for_partitions() {
-  for (std::size_t i = 0; i < topics_.size() && !quit_.load(std::memory_order_relaxed); ++i) {
+  for (std::size_t i = 0; i < topics_.size() && !quit_.load(std::memory_order_relaxed) && !stopped(); ++i) {
     const Result<std::size_t> count = count_partitions(topics_[i]);
     if (!count.ok()) continue;  // the next look will tell
     while (topics_[i].partitions.size() < count.value() && !quit_.load(std::memory_order_relaxed)) {

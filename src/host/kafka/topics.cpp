@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kAnswerMs = 1'000;
 constexpr int kAdminMs = 5'000;
+constexpr int kPollMs = 100;
 constexpr std::chrono::milliseconds kRetryPause{200};
 
 using Event = std::unique_ptr<rd_kafka_event_t, void (*)(rd_kafka_event_t*)>;
@@ -25,6 +26,16 @@ AdminOptions admin_options(rd_kafka_t* rk, rd_kafka_admin_op_t op) {
   std::array<char, 256> text{};
   rd_kafka_AdminOptions_set_request_timeout(options.get(), kAdminMs, text.data(), text.size());
   return options;
+}
+
+// The answer to an admin request; null where none came, or `stop` did.
+Event answer(rd_kafka_queue_t* queue, const std::atomic<bool>& stop) {
+  Event event(nullptr, &rd_kafka_event_destroy);
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::milliseconds(kAdminMs + kAnswerMs);
+  while (!event && std::chrono::steady_clock::now() < give_up && !stop.load(std::memory_order_relaxed)) {
+    event.reset(rd_kafka_queue_poll(queue, kPollMs));
+  }
+  return event;
 }
 
 std::string command(const std::string& brokers, const TopicWish& wish) {
@@ -63,7 +74,7 @@ Presence presence(const rd_kafka_metadata_t& metadata, const std::string& name) 
 }
 
 // Empty when the broker has created the topic (or it is there already: then it is not `ours`); else why not.
-std::string create_topic(rd_kafka_t* rk, const TopicWish& wish, bool& ours) {
+std::string create_topic(rd_kafka_t* rk, const TopicWish& wish, const std::atomic<bool>& stop, bool& ours) {
   ours = true;
   std::array<char, 256> text{};
   const std::unique_ptr<rd_kafka_NewTopic_t, void (*)(rd_kafka_NewTopic_t*)> topic(
@@ -77,7 +88,7 @@ std::string create_topic(rd_kafka_t* rk, const TopicWish& wish, bool& ours) {
   const KafkaQueue queue(rd_kafka_queue_new(rk));
   rd_kafka_NewTopic_t* topics = topic.get();
   rd_kafka_CreateTopics(rk, &topics, 1, options.get(), queue.get());
-  const Event event(rd_kafka_queue_poll(queue.get(), kAdminMs + kAnswerMs), &rd_kafka_event_destroy);
+  const Event event = answer(queue.get(), stop);
   if (!event) return "no answer";
   if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return rd_kafka_event_error_string(event.get());
@@ -95,14 +106,14 @@ std::string create_topic(rd_kafka_t* rk, const TopicWish& wish, bool& ours) {
   return {};
 }
 
-std::size_t message_bytes_max(rd_kafka_t* rk, const std::string& name, Log& log) {
+std::size_t message_bytes_max(rd_kafka_t* rk, const std::string& name, const std::atomic<bool>& stop, Log& log) {
   const std::unique_ptr<rd_kafka_ConfigResource_t, void (*)(rd_kafka_ConfigResource_t*)> resource(
       rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()), &rd_kafka_ConfigResource_destroy);
   const AdminOptions options = admin_options(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
   const KafkaQueue queue(rd_kafka_queue_new(rk));
   rd_kafka_ConfigResource_t* resources = resource.get();
   rd_kafka_DescribeConfigs(rk, &resources, 1, options.get(), queue.get());
-  const Event event(rd_kafka_queue_poll(queue.get(), kAdminMs + kAnswerMs), &rd_kafka_event_destroy);
+  const Event event = answer(queue.get(), stop);
   std::string why = "no answer";
   if (event && rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
     why = rd_kafka_event_error_string(event.get());
@@ -165,7 +176,8 @@ Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vecto
       waiting.say(where + " has a partition without a leader; trying on");
     } else if (!create) {
       waiting.say(where + " does not exist. Create it with: " + command(client.brokers(), wish));
-    } else if (const std::string why = administers ? create_topic(rk, wish, ours) : "the cluster has no controller";
+    } else if (const std::string why =
+                   administers ? create_topic(rk, wish, stop, ours) : "the cluster has no controller";
                !why.empty()) {
       waiting.say(where + " does not exist, and the broker does not let us create it (" + why +
                   "). Create it with: " + command(client.brokers(), wish));
@@ -177,7 +189,8 @@ Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vecto
   waiting.over();
   std::vector<std::size_t> limits;
   for (const TopicWish& wish : wishes) {
-    limits.push_back(administers ? message_bytes_max(rk, wish.name, log) : kTopicMessageBytesDefault);
+    limits.push_back(administers ? message_bytes_max(rk, wish.name, stop, log) : kTopicMessageBytesDefault);
+    if (stop.load(std::memory_order_relaxed)) return stopped;
   }
   return limits;
 }

@@ -26,7 +26,7 @@ inline constexpr std::size_t kTopicMessageBytesDefault = 1'048'588;
 
 // Blocks until every topic exists with a leader for each partition, creating what is missing where `create` says so and
 // the broker lets us; else says the command that creates it and goes on waiting. Returns kUnavailable when `stop` is
-// set. The result: each topic's max.message.bytes, in the order of `wishes`.
+// set, which it looks at every second at least. The result: each topic's max.message.bytes, in the order of `wishes`.
 Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vector<TopicWish>& wishes, bool create,
                                                 const std::atomic<bool>& stop, Waiting& waiting, Log& log);
 
