@@ -8,6 +8,7 @@
 #include "core/check.hpp"
 
 #ifdef STANDIN_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifdef STANDIN_TSAN
@@ -99,6 +100,9 @@ Fiber::Fiber(void (*code)(void*), void* argument, std::size_t stack_bytes) : cod
 Fiber::~Fiber() {
 #ifdef STANDIN_TSAN
   __tsan_destroy_fiber(own_identity_);
+#endif
+#ifdef STANDIN_ASAN
+  __asan_unpoison_memory_region(mapped_, mapped_bytes_);  // its frames have not ended; who maps it next is to see none
 #endif
   munmap(mapped_, mapped_bytes_);
 }

@@ -52,10 +52,12 @@ namespace {
 constexpr unsigned kLanes = 32;
 constexpr unsigned kWarpsMax = 32;
 constexpr std::size_t kStackBytes = 64u << 10;
-constexpr unsigned kResidentBlocksMax = 4;
-constexpr unsigned kResidentThreadsMax = 2048;
-constexpr unsigned kSlotsThreadsMax = 4096;
-constexpr unsigned kSlotsMax = 8;  // more than are used at once, so that two launches seldom meet in the same
+constexpr unsigned kThreadsMax = 2048;
+#ifdef STANDIN_TSAN
+constexpr unsigned kSlotsMax = 2;  // a barrier costs the block's threads times all fibers there are
+#else
+constexpr unsigned kSlotsMax = 4;
+#endif
 constexpr std::uint32_t kUndefined = 0xa5a5a5a5u;
 constexpr std::uint32_t kSwitchesMax = 1u << 16;  // of one thread, without arriving anywhere
 constexpr const char* kWarpNames[] = {"ballot", "shuffle", "shuffle_up", "warp_barrier"};
@@ -177,8 +179,8 @@ Launch::Launch(const Kernel& k, unsigned blocks, unsigned rows, const void* a, s
   }
   counters.launches = 1;
   counters.blocks = order_.size();
-  const unsigned resident = std::min(1 + random_.below(kResidentBlocksMax), kResidentThreadsMax / kernel.threads);
-  const unsigned slots = std::min(kSlotsMax, kSlotsThreadsMax / kernel.threads);
+  const unsigned slots = std::min(kSlotsMax, kThreadsMax / kernel.threads);
+  const unsigned resident = 1 + random_.below(slots);
   while (pool().size() < slots) pool().push_back(std::make_unique<Slot>());
   const unsigned first = random_.below(slots);
   for (unsigned i = 0; i < std::min<std::size_t>(resident, order_.size()); ++i) {

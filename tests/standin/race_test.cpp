@@ -87,7 +87,7 @@ struct AddUp {
   struct Args {
     std::uint32_t* sum;
   };
-  static constexpr int kLine = __LINE__ + 4;
+  static constexpr int kLine = __LINE__ + 5;
   static void run(Shared&, const Args& args) {
     if constexpr (kAtomic) {
       simt::global::add(args.sum, 1u);

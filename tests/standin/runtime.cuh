@@ -192,7 +192,7 @@ class Memory {
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
-using DeviceMemory = Memory<World::Kind::kDevice>;  // 0xa5 when allocated
+using DeviceMemory = Memory<World::Kind::kDevice>;  // its beginning is 0xa5 when allocated
 using PinnedMemory = Memory<World::Kind::kPinned>;
 
 class Device {

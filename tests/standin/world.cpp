@@ -373,8 +373,8 @@ Status World::sort(Lane& lane, void* scratch, std::size_t scratch_bytes, std::ui
     }
   }
   operation->run = [=, k0 = keys[0], k1 = keys[1], v0 = values[0], v1 = values[1], to_other = flip] {
-    std::vector<std::uint64_t> key(
-        n);  // copied whole, for ThreadSanitizer sees memcpy and memset, and nothing else here
+    // Copied whole: of what is done here ThreadSanitizer sees memcpy and memset, and nothing else.
+    std::vector<std::uint64_t> key(n);
     std::vector<std::uint32_t> value(n);
     std::memcpy(key.data(), k0, n * sizeof *k0);
     std::memcpy(value.data(), v0, n * sizeof *v0);
