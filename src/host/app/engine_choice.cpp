@@ -18,8 +18,11 @@ EngineFactory engine_factory(EngineKind kind, Log& log) {
       log.info("the engine is cuda");
       return cuda;
     }
-    if (kind == EngineKind::kCuda) return cuda;
-    log.info("the engine is cpu: " + cuda.status().message());
+    const std::string& why = cuda.status().message();
+    if (kind == EngineKind::kCuda) {
+      return Status{cuda.status().code(), "engine.kind = \"cuda\", but " + why + "; \"auto\" would take the CPU then"};
+    }
+    log.info("no GPU, using the CPU: " + why);
     return make_cpu_engine(config);
   };
 }

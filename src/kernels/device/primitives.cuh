@@ -1,10 +1,9 @@
 // Device-wide primitives, from CUB. The tests' stand-in has the same declarations.
 #pragma once
 
-#include <cub/device/device_radix_sort.cuh>
-
 #include <cstddef>
 #include <cstdint>
+#include <cub/device/device_radix_sort.cuh>
 
 #include "runtime.cuh"
 

@@ -187,8 +187,8 @@ class Device {
     if (grid.blocks == 0 || grid.rows == 0) return {};
     constexpr std::size_t kShared = sizeof(typename K::Shared);
     if constexpr (kShared > 48 * 1024) {
-      const cudaError_t error = cudaFuncSetAttribute(
-          kernel_entry<K>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kShared));
+      const cudaError_t error =
+          cudaFuncSetAttribute(kernel_entry<K>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kShared));
       if (error != cudaSuccess) return to_status(error, "asking for shared memory");
     }
     kernel_entry<K><<<dim3(grid.blocks, grid.rows), K::kThreads, kShared, stream.raw()>>>(args);
