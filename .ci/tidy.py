@@ -72,7 +72,8 @@ def main() -> int:
     tool = subprocess.run([tidy, "--version"], capture_output=True, check=True).stdout
     commands = ROOT / "build" / "compile_commands.json"  # CMake writes none while there is nothing to compile
     entries = json.loads(commands.read_text()) if commands.is_file() else []
-    entries = [e for e in entries if pathlib.Path(e["file"]).is_relative_to(ROOT / "src")]
+    files = ((e, pathlib.Path(e["file"])) for e in entries)
+    entries = [e for e, file in files if file.is_relative_to(ROOT / "src") and file.suffix == ".cpp"]  # nvcc's not
     CACHE.mkdir(parents=True, exist_ok=True)
     stamps = {CACHE / key(entry, tool): entry for entry in entries}
     for old in CACHE.iterdir():

@@ -28,36 +28,47 @@ include(CheckIPOSupported)
 check_ipo_supported(RESULT MARQUEE_IPO OUTPUT _unused)
 
 add_library(marquee_flags INTERFACE)
-target_compile_options(
-  marquee_flags
-  INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-omit-frame-pointer
+
+# Options of the host compiler: for C++ as they are, for CUDA handed through by nvcc.
+function(marquee_options)
+  list(JOIN ARGN "," joined)
+  target_compile_options(
+    marquee_flags
+    INTERFACE "$<$<COMPILE_LANGUAGE:C,CXX>:${ARGN}>" "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${joined}>"
+  )
+endfunction()
+
+marquee_options(
+  -Wall
+  -Wextra
+  -Wconversion
+  -Wshadow
+  -Werror
+  -fno-omit-frame-pointer
 )
+target_compile_options(marquee_flags INTERFACE $<$<COMPILE_LANGUAGE:C,CXX>:-Wpedantic>) # nvcc's output is not
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  target_compile_options(marquee_flags INTERFACE -Wno-restrict) # false alarms on std::string, GCC bug 105651
+  marquee_options(-Wno-restrict) # false alarms on std::string, GCC bug 105651
 endif()
 target_compile_definitions(marquee_flags INTERFACE MARQUEE_VERSION="${PROJECT_VERSION}")
 
 if(MARQUEE_SANITIZE)
   # Instrumented code provokes false alarms (GCC 12); the plain builds judge warnings.
-  target_compile_options(marquee_flags INTERFACE -Wno-error)
-  target_compile_options(marquee_flags INTERFACE -fsanitize=${MARQUEE_SANITIZE} -fno-sanitize-recover=all)
+  marquee_options(-Wno-error -fsanitize=${MARQUEE_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(marquee_flags INTERFACE -fsanitize=${MARQUEE_SANITIZE})
   if(MARQUEE_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(marquee_flags INTERFACE -Wno-tsan)
+    marquee_options(-Wno-tsan)
   endif()
 else()
   # Hardening. _FORTIFY_SOURCE wants optimisation, and may be defined by the compiler already.
-  target_compile_options(
-    marquee_flags
-    INTERFACE
-      -fstack-protector-strong
-      $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE>
-      $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>
-  )
+  marquee_options(-fstack-protector-strong)
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    marquee_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+  endif()
   target_link_options(marquee_flags INTERFACE -Wl,-z,relro,-z,now)
 endif()
 if(MARQUEE_FUZZ)
-  target_compile_options(marquee_flags INTERFACE -fsanitize=fuzzer-no-link) # so that the fuzzer sees into the layers
+  marquee_options(-fsanitize=fuzzer-no-link) # so that the fuzzer sees into the layers
 endif()
 target_compile_definitions(marquee_flags INTERFACE _GLIBCXX_ASSERTIONS)
 

@@ -3,7 +3,7 @@
 namespace marquee {
 
 static Status built_without() {
-  return {Code::kUnavailable, "this binary was built without CUDA; engine.kind = \"cpu\" or \"auto\" runs everywhere"};
+  return {Code::kUnavailable, "this binary was built without CUDA"};
 }
 
 Result<std::vector<CudaDevice>> cuda_devices() {

@@ -15,6 +15,7 @@
 
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -129,6 +130,36 @@ TEST_F(Cli, WrongUsageIs64AndSaysWhat) {
   EXPECT_THAT(shell("marquee replay").err, EndsWith(". marquee replay --help says more\n"));
 }
 
+// These hold on any machine, with any build: what differs is whether there is a GPU, and that is said.
+TEST_F(Cli, AutoTakesAGpuOrSaysWhyNotAndTheBytesAreThoseOfTheCpu) {
+  const Ran cpu = shell(replay_ + "--engine cpu");
+  const Ran either = shell(replay_ + "--engine auto --set log.level=debug");
+  EXPECT_EQ(cpu.code, 0);
+  EXPECT_EQ(either.code, 0);
+  EXPECT_THAT(cpu.out, Not(IsEmpty()));
+  EXPECT_EQ(either.out, cpu.out);
+  EXPECT_THAT(either.err, AnyOf(HasSubstr("no GPU, using the CPU: "), HasSubstr("the engine is cuda")));
+}
+
+TEST_F(Cli, CudaWithoutAGpuIs69AndASentence) {
+  const Ran ran = shell(replay_ + "--engine cuda");
+  if (ran.code == 0) GTEST_SKIP() << "there is a GPU";
+  EXPECT_EQ(ran.code, 69);
+  EXPECT_THAT(ran.err, HasSubstr("engine.kind = \"cuda\", but "));
+  EXPECT_THAT(ran.out, IsEmpty());
+}
+
+TEST_F(Cli, SaysItsVersionAndTheEnginesWhenAsked) {
+  const Ran plain = shell("marquee version");
+  EXPECT_EQ(plain.code, 0);
+  EXPECT_THAT(plain.out, StartsWith("marquee "));
+  EXPECT_EQ(plain.out, shell("marquee --version").out);
+  const Ran engines = shell("marquee version --engines");
+  EXPECT_EQ(engines.code, 0);
+  EXPECT_THAT(engines.out, StartsWith(plain.out + "cpu: "));
+  EXPECT_THAT(engines.out, HasSubstr("\ncuda: "));
+}
+
 TEST_F(Cli, EveryVerbHelpsWithExamples) {
   EXPECT_EQ(shell("marquee --help").code, 0);
   for (const char* verb :
@@ -139,11 +170,6 @@ TEST_F(Cli, EveryVerbHelpsWithExamples) {
       EXPECT_THAT(ran.out, HasSubstr("Examples:\n  ")) << verb;
     }
   }
-}
-
-TEST_F(Cli, SaysItsVersion) {
-  EXPECT_THAT(shell("marquee version").out, StartsWith("marquee "));
-  EXPECT_EQ(shell("marquee version").out, shell("marquee --version").out);
 }
 
 TEST_F(Cli, ValidateSaysOkOrEveryProblemWith78) {

@@ -63,7 +63,7 @@ TEST_P(AggregateTest, OneHotKeyWithTheLongestWatchTimesDoesNotOverflow) {
   world.batch_events_max = 16'384;
   world.start();
   for (int epoch = 0; epoch < 2; ++epoch) {
-    world.submit(std::vector<Event>(500'000, {.item = 9, .watch_ms = static_cast<std::uint32_t>(kWatchMsMax)}));
+    world.submit(std::vector<Event>(60'000, {.item = 9, .watch_ms = static_cast<std::uint32_t>(kWatchMsMax)}));
     world.submit({{.item = 10, .watch_ms = 1}});
     world.end_epoch();
     world.rank_all_panes();
@@ -140,10 +140,12 @@ TEST_P(AggregateTest, KeysOfManyGroupsAndDenseItemsStayApart) {
   world.rank_all_panes();
 }
 
-TEST_P(AggregateTest, LargeIdsAreKeysLikeOthers) {
+TEST_P(AggregateTest, TheLastIdsOfTheBudgetsAreKeysLikeOthers) {
   World world(GetParam());
+  const std::uint32_t last = world.job.budgets.items;
+  world.groups[2] = {world.job.budgets.groups};
   world.start();
-  world.submit({{.item = 0xfffffffe}, {.item = 0x80000000}, {.item = 0xfffffffe}, {.item = 1}});
+  world.submit({{.item = last}, {.item = last - 1, .combination = 2}, {.item = last}, {.item = 1, .combination = 2}});
   world.end_epoch();
   world.rank(0, 0, 0);
 }

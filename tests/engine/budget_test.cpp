@@ -25,23 +25,7 @@ struct Budgeted {
     world.start();
   }
   const Partials& run(const std::vector<Event>& events) {
-    Batch batch(BatchShape{1u << 14, 4096, 1});
-    struct Home final : BatchHome {
-      void take_back(Batch*) noexcept override {}
-    } home;
-    batch.event_count = static_cast<std::uint32_t>(events.size());
-    for (std::uint32_t slot = 1; slot < world.slots.size(); ++slot) {
-      batch.slot_panes.push_back(PaneIndex{world.slots[slot][0]});
-      batch.slot_events.push_back(0);
-    }
-    for (std::uint32_t i = 0; i < batch.event_count; ++i) {
-      batch.item()[i] = ItemId{events[i].item};
-      batch.combination()[i] = CombinationId{events[i].combination};
-      batch.slot()[i] = events[i].slot;
-      batch.watch_ms()[i] = events[i].watch_ms;
-      ++batch.slot_events[events[i].slot];
-    }
-    EXPECT_TRUE(world.engine().submit(BatchPtr(&batch, SendHome{&home})).ok());
+    EXPECT_TRUE(world.engine().submit(world.batch_of(events)).ok());
     partials = world.engine().end_epoch().value();
     return *partials;
   }

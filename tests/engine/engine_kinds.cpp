@@ -1,11 +1,23 @@
 #include "engine/engine_kinds.hpp"
 
 #include "cpu/cpu_engine.hpp"
+#include "engine/engine_world.hpp"
+#include "engine/standin_engine.hpp"
 
 namespace marquee::test {
+namespace {
+
+std::unique_ptr<Engine> make_standin(const EngineConfig& config) {
+  static std::uint64_t made = 0;
+  StandinOptions options;
+  options.seed = seed_or(1) + made++;
+  return std::move(make_standin_engine(config, options).value());
+}
+
+}  // namespace
 
 std::vector<EngineKind> engine_kinds() {
-  return {{"Cpu", make_cpu_engine}};
+  return {{"Cpu", make_cpu_engine}, {"Standin", make_standin}};
 }
 
 }  // namespace marquee::test

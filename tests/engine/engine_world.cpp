@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <set>
 
 namespace marquee::test {
@@ -9,6 +10,10 @@ namespace marquee::test {
 World::World(const EngineKind& kind) : kind_(kind) {
   job.leaderboards.resize(1);
   job.leaderboards[0].name = "board0";
+  // Enough for every test here, and no more memory than they need.
+  job.budgets.items = 1'100'000;
+  job.budgets.entries = 2'000'000;
+  job.budgets.open_panes = 1'000;
   slots.push_back({kNone});
   for (std::int64_t pane = 0; pane < 32; ++pane) slots.push_back({pane});
   groups.push_back({0});
@@ -16,7 +21,8 @@ World::World(const EngineKind& kind) : kind_(kind) {
 }
 
 World::~World() {
-  EXPECT_EQ(batches_out_, 0u) << "a batch did not go home";
+  engine_.reset();
+  EXPECT_EQ(pool_.size(), batches_.size()) << "a batch did not go home";
 }
 
 void World::add_leaderboard(Measure measure, std::uint32_t top) {
@@ -30,7 +36,17 @@ void World::add_leaderboard(Measure measure, std::uint32_t top) {
 }
 
 void World::start() {
-  engine_ = kind_.make({&job, this, batch_events_max});
+  EngineConfig config{&job, this, batch_events_max, 1u << 20, {}};
+  for (std::size_t i = 0; i < kEngineBatchesHeldMax + 1; ++i) {
+    BatchShape shape;
+    shape.events_max = batch_events_max;
+    shape.arena_bytes = 4096;
+    shape.leaderboard_count = static_cast<std::uint32_t>(job.leaderboards.size());
+    batches_.push_back(std::make_unique<Batch>(shape));
+    pool_.push_back(batches_.back().get());
+    config.batch_columns.emplace_back(batches_.back()->columns_data(), batches_.back()->columns_bytes());
+  }
+  engine_ = kind_.make(config);
   map_combinations();
 }
 
@@ -40,6 +56,15 @@ void World::map_combinations() {
     for (const std::uint32_t group : groups[c]) of.push_back(GroupId{group});
     engine_->map_combination(CombinationId{c}, of);
   }
+}
+
+void World::name(std::uint32_t item) {
+  if (item == 0) return;
+  if (named_.size() <= item) named_.resize(item + 1, false);
+  if (named_[item]) return;
+  named_[item] = true;
+  engine_->name_item(ItemId{item}, item_text(ItemId{item}));
+  --texts_read_;
 }
 
 std::string_view World::item_text(ItemId item) const {
@@ -53,8 +78,9 @@ std::string_view World::item_text(ItemId item) const {
 }
 
 void World::take_back(Batch* batch) noexcept {
-  --batches_out_;
-  pool_.emplace_back(batch);
+  // Whoever still reads it now reads this.
+  std::memset(batch->columns_data(), 0xa5, batch->columns_bytes());
+  pool_.push_back(batch);
 }
 
 void World::count(Entries& into, const Event& event, std::uint32_t leaderboard) const {
@@ -64,41 +90,42 @@ void World::count(Entries& into, const Event& event, std::uint32_t leaderboard) 
   sums.watch_ms += event.watch_ms;
 }
 
-void World::submit(const std::vector<Event>& events) {
+BatchPtr World::batch_of(std::span<const Event> events) {
   const auto boards = static_cast<std::uint32_t>(job.leaderboards.size());
-  for (std::size_t begin = 0; begin < events.size(); begin += batch_events_max) {
-    const auto n = static_cast<std::uint32_t>(std::min<std::size_t>(batch_events_max, events.size() - begin));
-    if (pool_.empty()) {
-      BatchShape shape;
-      shape.events_max = batch_events_max;
-      shape.arena_bytes = 4096;
-      shape.leaderboard_count = boards;
-      pool_.push_back(std::make_unique<Batch>(shape));
+  EXPECT_FALSE(pool_.empty()) << "the engine holds more batches than it may";
+  BatchPtr batch(pool_.back(), SendHome{this});
+  pool_.pop_back();
+  batch->clear();
+  batch->event_count = static_cast<std::uint32_t>(events.size());
+  // Slots as the pipeline makes them: only those that occur, numbered anew in each batch.
+  std::map<std::uint32_t, std::uint32_t> numbers{{0, 0}};
+  for (std::uint32_t i = 0; i < batch->event_count; ++i) {
+    const Event& event = events[i];
+    name(event.item);
+    const auto [number, is_new] = numbers.try_emplace(event.slot, batch->slot_count());
+    if (is_new) {
+      for (std::uint32_t b = 0; b < boards; ++b) batch->slot_panes.push_back(PaneIndex{slots[event.slot][b]});
+      batch->slot_events.push_back(0);
     }
-    BatchPtr batch(pool_.back().release(), SendHome{this});
-    pool_.pop_back();
-    ++batches_out_;
-    batch->clear();
-    batch->event_count = n;
-    // Slots as the pipeline makes them: only those that occur, numbered anew in each batch.
-    std::map<std::uint32_t, std::uint32_t> numbers{{0, 0}};
-    for (std::uint32_t i = 0; i < n; ++i) {
-      const Event& event = events[begin + i];
-      const auto [number, is_new] = numbers.try_emplace(event.slot, batch->slot_count());
-      if (is_new) {
-        for (std::uint32_t b = 0; b < boards; ++b) batch->slot_panes.push_back(PaneIndex{slots[event.slot][b]});
-        batch->slot_events.push_back(0);
-      }
-      ++batch->slot_events[number->second];
-      batch->item()[i] = ItemId{event.item};
-      batch->combination()[i] = CombinationId{event.combination};
-      batch->slot()[i] = number->second;
-      batch->watch_ms()[i] = event.watch_ms;
-      for (std::uint32_t b = 0; b < boards; ++b) {
+    ++batch->slot_events[number->second];
+    batch->item()[i] = ItemId{event.item};
+    batch->combination()[i] = CombinationId{event.combination};
+    batch->slot()[i] = number->second;
+    batch->watch_ms()[i] = event.watch_ms;
+  }
+  return batch;
+}
+
+void World::submit(const std::vector<Event>& events) {
+  for (std::size_t begin = 0; begin < events.size(); begin += batch_events_max) {
+    const std::size_t n = std::min<std::size_t>(batch_events_max, events.size() - begin);
+    const std::span<const Event> part = std::span(events).subspan(begin, n);
+    for (const Event& event : part) {
+      for (std::uint32_t b = 0; b < job.leaderboards.size(); ++b) {
         if (slots[event.slot][b] != kNone) count(epoch_[{b, slots[event.slot][b]}], event, b);
       }
     }
-    ASSERT_TRUE(engine_->submit(std::move(batch)).ok());
+    ASSERT_TRUE(engine_->submit(batch_of(part)).ok());
   }
 }
 
@@ -205,6 +232,7 @@ void World::restore_copy_into(World& other) {
     partials.leaderboard = LeaderboardIndex{key.first};
     partials.pane = PaneIndex{key.second};
     for (const auto& [entry, sums] : entries) {
+      other.name(entry.second);
       partials.rows.push_back({GroupId{entry.first}, ItemId{entry.second}, sums.views, sums.watch_ms});
       other.state_[key][entry].views += sums.views;
       other.state_[key][entry].watch_ms += sums.watch_ms;
@@ -215,6 +243,7 @@ void World::restore_copy_into(World& other) {
 
 void World::clear() {
   engine_->clear();
+  named_.clear();
   state_.clear();
   epoch_.clear();
   map_combinations();

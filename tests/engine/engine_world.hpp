@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,9 +55,13 @@ class World final : private Texts, private BatchHome {
   // A further leaderboard, with the group and the panes of the first one until changed.
   void add_leaderboard(Measure measure, std::uint32_t top);
   void start();
+  // Tells the engine an item's text, once; submit() does it by itself.
+  void name(std::uint32_t item);
 
   // --- Then. Each does it to both and expects what they say to be equal.
   void submit(const std::vector<Event>& events);  // in batches of batch_events_max
+  // A batch with these events, for what goes past the model; at most batch_events_max.
+  BatchPtr batch_of(std::span<const Event> events);
   void end_epoch();
   void rank(std::uint32_t leaderboard, std::int64_t first, std::int64_t last, bool hot = false);
   void rank_all_panes(bool hot = false);  // one by one, every leaderboard
@@ -69,7 +74,7 @@ class World final : private Texts, private BatchHome {
   const Ranking& ranking() const { return ranking_; }
   const Partials& partials() const { return *partials_; }
   std::vector<std::string> ranked_texts(std::uint32_t group) const;
-  std::size_t batches_out() const { return batches_out_; }
+  std::size_t batches_out() const { return batches_.size() - pool_.size(); }
   std::size_t texts_read() const { return texts_read_; }
 
  private:
@@ -85,10 +90,11 @@ class World final : private Texts, private BatchHome {
   std::map<PaneKey, Entries> epoch_;
   Ranking ranking_;
   const Partials* partials_ = nullptr;
-  std::vector<std::unique_ptr<Batch>> pool_;
-  std::size_t batches_out_ = 0;
+  std::vector<std::unique_ptr<Batch>> batches_;
+  std::vector<Batch*> pool_;  // those at home
   mutable std::size_t texts_read_ = 0;
   mutable std::map<std::uint32_t, std::string> more_texts_;
+  std::vector<bool> named_;  // [item]
 };
 
 // `n` events, each of another item from `first` on.

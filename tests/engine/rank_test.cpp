@@ -203,6 +203,8 @@ TEST_P(RankTest, OneGiantGroupAmongTinyOnes) {
 TEST_P(RankTest, AHundredThousandGroupsOfOneItem) {
   constexpr std::uint32_t kGroups = 100'000;
   World world(GetParam());
+  world.job.budgets.groups = kGroups;
+  world.job.budgets.combinations = kGroups;
   world.set_top(3);
   world.batch_events_max = 1u << 15;
   world.groups.assign(1, {0});

@@ -99,6 +99,10 @@ class FakeSource final : public Source {
     s.number = static_cast<std::int32_t>(raw(p));
     return s;
   }
+  std::size_t partition_count() const override {
+    const std::lock_guard lock(mutex_);
+    return partitions_.size();
+  }
   Status seek(const std::vector<PartitionStart>& starts) override {
     const std::lock_guard lock(mutex_);
     for (const PartitionStart& s : starts) {

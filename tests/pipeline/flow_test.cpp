@@ -294,7 +294,7 @@ TEST(Flow, StateRestoredFromThePaneLogRanksLikeTheOriginal) {
       &source,      &w.sink,
       &durable,     &w.clock,
       &w.quiet,     &w.probe,
-      &w.snapshots, [](const EngineConfig& c) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); }};
+      &w.snapshots, [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); }};
   ASSERT_TRUE(Pipeline(job, w.options, parts).run(w.stop).ok());
 
   IdKeeper ids(job, 99);

@@ -37,6 +37,7 @@ class HoldingEngine final : public Engine {
   void map_combination(CombinationId combination, std::span<const GroupId> groups) override {
     inner_->map_combination(combination, groups);
   }
+  void name_item(ItemId item, std::string_view text) override { inner_->name_item(item, text); }
   Status rank(const RankQuery& query, Ranking& out) override { return inner_->rank(query, out); }
   void drop(LeaderboardIndex leaderboard, PaneIndex pane) override { inner_->drop(leaderboard, pane); }
   Status restore(const PanePartials& partials) override { return inner_->restore(partials); }

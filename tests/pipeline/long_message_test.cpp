@@ -44,7 +44,7 @@ struct LongWorld : World {
     options.batch_bytes = 4096;
     options.keep_dead_letters = true;
     if (holding) {
-      engine = [](const EngineConfig& c) -> Result<std::unique_ptr<Engine>> {
+      engine = [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> {
         return std::unique_ptr<Engine>(std::make_unique<HoldingEngine>(c));
       };
     }

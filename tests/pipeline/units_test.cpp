@@ -199,6 +199,7 @@ class SeeingEngine final : public Engine {
   }
   std::uint64_t epoch_rows() const override { return 0; }
   Result<const Partials*> end_epoch() override { return Status(Code::kInternal, "not asked for"); }
+  void name_item(ItemId, std::string_view) override {}
   void map_combination(CombinationId, std::span<const GroupId>) override {}
   Status rank(const RankQuery&, Ranking&) override { return {}; }
   void drop(LeaderboardIndex, PaneIndex) override {}

@@ -1,5 +1,7 @@
 // Engine: what aggregates and ranks. One owner thread calls everything; submit() may be asynchronous.
 //
+// Ids are dense: at most the budgets of JobSpec.
+//
 // An engine holds, for each leaderboard and open pane, a table of entries keyed (group, item) with views and watch_ms,
 // as of the last end_epoch() (or restore()), and the current epoch's delta. It works on dense ids only; text never
 // enters it, but for settling ties, through Texts.
@@ -115,6 +117,9 @@ class Engine {
   // Says which group each leaderboard gives a combination: groups[leaderboard]. Before the first batch that holds it;
   // again when the id is reused.
   virtual void map_combination(CombinationId combination, std::span<const GroupId> groups) = 0;
+  // Says an item's text. Before the first batch that holds the item; again when the id is reused. An engine that settles
+  // ties where Texts cannot be asked keeps what it needs of it; the bytes are the caller's again afterwards.
+  virtual void name_item(ItemId item, std::string_view text) = 0;
 
   // Takes the events of a batch whose ids are all given and whose slots are resolved (kNoPane: not for this
   // leaderboard); at most EngineConfig::batch_events_max, in columns made before the engine was. The batch goes home
@@ -154,6 +159,9 @@ struct EngineConfig {
   const JobSpec* job = nullptr;  // outlives the engine
   const Texts* texts = nullptr;  // outlives the engine
   std::uint32_t batch_events_max = 0;
+  std::uint64_t epoch_rows_max = 8u << 20;  // (event, leaderboard) pairs after which the caller ends an epoch
+  // The columns that batches will be submitted in, for an engine that pins them; they outlive it. May be empty.
+  std::vector<std::span<std::byte>> batch_columns{};
 };
 
 }  // namespace marquee

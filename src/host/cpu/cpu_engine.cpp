@@ -14,7 +14,7 @@
 
 #include "core/check.hpp"
 #include "cpu/delta_table.hpp"
-#include "cpu/entry_key.hpp"
+#include "core/entry_key.hpp"
 #include "cpu/entry_table.hpp"
 #include "cpu/grouped_top_k.hpp"
 
@@ -89,6 +89,7 @@ class CpuEngine final : public Engine {
     }
   }
 
+  void name_item(ItemId, std::string_view) override {}  // ties are settled through Texts
   Status submit(BatchPtr batch) override;
   std::uint64_t epoch_rows() const override { return epoch_rows_; }
   Result<const Partials*> end_epoch() override;

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "core/engine.hpp"
-#include "cpu/entry_key.hpp"
+#include "core/entry_key.hpp"
 #include "cpu/entry_table.hpp"
 #include "cpu/zeroed_array.hpp"
 

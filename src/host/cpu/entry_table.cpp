@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "core/check.hpp"
-#include "cpu/entry_key.hpp"
+#include "core/entry_key.hpp"
 
 namespace marquee {
 namespace {

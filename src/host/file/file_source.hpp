@@ -38,6 +38,7 @@ class FileSource final : public Source {
   bool sequenced() const override { return true; }
   bool healthy(PartitionIndex) const override { return true; }
   PartitionStart partition(PartitionIndex partition) const override;
+  std::size_t partition_count() const override { return 1; }
   // Reads again from the first file up to the line asked for; what came by a pipe is gone.
   Status seek(const std::vector<PartitionStart>& starts) override;
 

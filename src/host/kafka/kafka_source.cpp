@@ -328,6 +328,11 @@ PartitionStart KafkaSource::partition(PartitionIndex partition) const {
   return partitions_.at(raw(partition)).start;
 }
 
+std::size_t KafkaSource::partition_count() const {
+  const std::lock_guard lock(mutex_);
+  return partitions_.size();
+}
+
 Status KafkaSource::seek(const std::vector<PartitionStart>& starts) {
   const std::lock_guard lock(mutex_);
   // Stopped first, all of them: the version that this raises makes librdkafka throw away what it had queued.

@@ -51,6 +51,7 @@ class KafkaSource final : public Source {
   bool sequenced() const override { return false; }
   bool healthy(PartitionIndex partition) const override;
   PartitionStart partition(PartitionIndex partition) const override;
+  std::size_t partition_count() const override;
   // Blocks for some milliseconds a partition; needs no broker.
   Status seek(const std::vector<PartitionStart>& starts) override;
 

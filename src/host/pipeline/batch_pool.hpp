@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "core/batch.hpp"
@@ -29,6 +30,10 @@ class BatchPool final : public BatchHome {
   BatchPool(const BatchPool&) = delete;
   BatchPool& operator=(const BatchPool&) = delete;
 
+  // Appends the columns of every batch there is: an engine may pin them.
+  void add_columns(std::vector<std::span<std::byte>>& to) const {
+    for (const Place& place : batches_) to.emplace_back(place.batch->columns_data(), place.batch->columns_bytes());
+  }
   // An empty batch of the current era and generation, or null: none came free within `wait`, or the pool is closed. Any
   // thread.
   BatchPtr acquire(std::chrono::milliseconds wait) {
@@ -55,6 +60,15 @@ class BatchPool final : public BatchHome {
   void restamp(Batch& batch) {
     const std::lock_guard lock(mutex_);
     batch.era = era_;
+  }
+  // Engine thread: batches of before are not to be taken any more.
+  void raise_generation() {
+    const std::lock_guard lock(mutex_);
+    generation_ = Generation{raw(generation_) + 1};
+  }
+  Generation generation() const {
+    const std::lock_guard lock(mutex_);
+    return generation_;
   }
   // Engine thread: begins a new era and returns the one that ended.
   std::uint64_t raise_era() {

@@ -66,11 +66,13 @@ class BatchQueue {
     const std::lock_guard lock(mutex_);
     return lanes_open_ == 0 && !has_next();
   }
-  // Lets go of everything, in whatever order; after every lane has closed.
-  void clear() {
+  // Lets go of everything, in whatever order, and is as new for as many lanes; after every lane has closed.
+  void reset(std::size_t lanes) {
     const std::lock_guard lock(mutex_);
     ready_.clear();
     waiting_.clear();
+    next_sequence_ = 0;
+    lanes_open_ = lanes;
   }
 
  private:

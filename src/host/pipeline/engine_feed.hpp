@@ -3,7 +3,9 @@
 // piece. Engine thread only.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/batch.hpp"
@@ -19,6 +21,8 @@ class EngineFeed {
   EngineFeed(std::uint32_t events_max, std::uint32_t leaderboard_count)
       : pieces_({events_max, 0, leaderboard_count}, kEngineBatchesHeldMax + 1), events_max_(events_max) {}
 
+  // Appends the columns of its pieces: an engine may pin them.
+  void add_columns(std::vector<std::span<std::byte>>& to) const { pieces_.add_columns(to); }
   // Submits the batch whole, or, where it holds more than events_max, as pieces in order. Never waits for a batch: the
   // engine holds at most kEngineBatchesHeldMax of the pieces, and there is one more. An error of the engine's is final.
   Status submit(BatchPtr batch, Engine& engine);

@@ -27,6 +27,16 @@ void IdKeeper::attach(Engine& engine) {
   for (std::uint32_t c = 0; c * n < group_of_.size(); ++c) {
     if (c == 0 || combinations_.live(c)) engine.map_combination(CombinationId{c}, {&group_of_[c * n], n});
   }
+  for (std::uint32_t i = 1; i < items_.id_bound(); ++i) {
+    if (items_.live(i)) engine.name_item(ItemId{i}, items_.text(i));
+  }
+}
+
+ItemId IdKeeper::give_item(std::string_view text, std::uint64_t hash, Engine& engine) {
+  const std::uint32_t before = items_.live_count();
+  const ItemId id{items_.find_or_give(text, hash)};
+  if (items_.live_count() != before) engine.name_item(id, text);
+  return id;
 }
 
 CombinationId IdKeeper::give_combination(std::string_view key, std::uint64_t hash, Engine& engine) {
@@ -54,7 +64,8 @@ void IdKeeper::resolve(Batch& batch, Engine& engine) {
     for (std::uint32_t e = 0; e < batch.event_count; ++e) {
       if (slot[e] == 0) continue;
       if (raw(item[e]) != 0 && !items_.live(raw(item[e]))) {
-        item[e] = ItemId{items_.find_or_give(items_.text(raw(item[e])))};
+        const std::string text(items_.text(raw(item[e])));
+        item[e] = give_item(text, items_.view().hash(text), engine);
       }
       const std::uint32_t c = raw(combination[e]);
       if (c != 0 && !combinations_.live(c)) {
@@ -64,7 +75,7 @@ void IdKeeper::resolve(Batch& batch, Engine& engine) {
     }
   }
   for (const PendingKey& p : batch.pending_items) {
-    if (slot[p.event] != 0) item[p.event] = ItemId{items_.find_or_give(p.bytes, p.hash)};
+    if (slot[p.event] != 0) item[p.event] = give_item(p.bytes, p.hash, engine);
   }
   for (const PendingKey& p : batch.pending_combinations) {
     if (slot[p.event] != 0) combination[p.event] = give_combination(p.bytes, p.hash, engine);

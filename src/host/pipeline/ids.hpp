@@ -31,15 +31,14 @@ class IdKeeper final : public Texts {
     return groups_[raw(board)]->text(raw(group));
   }
 
-  // Tells the engine about combination 0; call once for each new engine, after which every known combination is told
-  // again.
+  // Tells a new engine every combination (0, the refused one, too) and every item there is.
   void attach(Engine& engine);
 
   // Gives every counted event of the batch its ids. ~0 for batches whose keys are all known.
   void resolve(Batch& batch, Engine& engine);
 
   // For recovery and tests: ids of texts.
-  ItemId item(std::string_view text) { return ItemId{items_.find_or_give(text)}; }
+  ItemId item(std::string_view text, Engine& engine) { return give_item(text, items_.view().hash(text), engine); }
   GroupId group(LeaderboardIndex board, std::string_view key) {
     return GroupId{groups_[raw(board)]->find_or_give(key)};
   }
@@ -60,6 +59,7 @@ class IdKeeper final : public Texts {
   std::size_t memory_bytes() const;
 
  private:
+  ItemId give_item(std::string_view text, std::uint64_t hash, Engine& engine);
   CombinationId give_combination(std::string_view key, std::uint64_t hash, Engine& engine);
 
   const JobSpec& job_;

@@ -44,7 +44,7 @@ Status restore_block(const PartialBlock& block, IdKeeper& ids, Engine& engine) {
     out.group =
         row.group == PartialBlock::kNoGroup ? kRefusedGroup : ids.group(pane.leaderboard, block.groups[row.group]);
     const std::string_view text = std::string_view(block.item_bytes).substr(row.item_begin, row.item_size);
-    out.item = row.refused || out.group == kRefusedGroup ? kRefusedItem : ids.item(text);
+    out.item = row.refused || out.group == kRefusedGroup ? kRefusedItem : ids.item(text, engine);
     out.views = row.views;
     out.watch_ms = row.watch_ms;
   }

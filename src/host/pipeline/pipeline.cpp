@@ -45,7 +45,17 @@ class Pipeline::Impl {
 
  private:
   Status open(const std::atomic<bool>& stop);
+  Status make_engine(std::unique_ptr<Engine> lost);
+  void start_lanes();
+  void stop_lanes();
   Status loop(const std::atomic<bool>& stop);
+  // What an engine says. Where it can be lost, an error means that it is, and loop() is left for recover().
+  Status heard(Status status) {
+    if (!status.ok() && engine_->can_be_lost()) engine_lost_ = true;
+    return status;
+  }
+  void save();
+  Status recover(const Status& cause);
   Status take(BatchPtr batch);
   void note_letters(const Batch& batch);
   bool epoch_due(std::int64_t now_ms) const;
@@ -90,6 +100,18 @@ class Pipeline::Impl {
   EventTimeMs committed_watermark_ = kNoTime;
   bool panes_dropped_since_collection_ = false;
 
+  std::vector<std::thread> lanes_;
+  std::optional<WatermarkChain> chain_;  // for a sequenced source
+
+  // What recovery goes back to; kept where the engine can be lost.
+  struct Saved {
+    std::uint64_t epoch_number = 0;
+    Progress::Saved progress;
+    WindowBook::Saved book;
+  };
+  std::optional<Saved> saved_;
+  bool engine_lost_ = false;
+
   std::mutex failure_mutex_;
   std::optional<Status> failure_;
   std::atomic<bool> failed_{false};
@@ -106,12 +128,44 @@ Status Pipeline::Impl::open(const std::atomic<bool>& stop) {
   epoch_number_ = progress_.epoch_committed_before();
   ids_.set_now(pool_.era(), epoch_number_ + 1);
 
-  const EngineConfig config{&job_, &ids_, options_.batch_events};
-  Result<std::unique_ptr<Engine>> engine = parts_.engine(config);
+  return make_engine(nullptr);
+}
+
+Status Pipeline::Impl::make_engine(std::unique_ptr<Engine> lost) {
+  EngineConfig config{&job_, &ids_, options_.batch_events, options_.epoch_rows_max, {}};
+  pool_.add_columns(config.batch_columns);
+  feed_.add_columns(config.batch_columns);
+  Result<std::unique_ptr<Engine>> engine = parts_.engine(config, std::move(lost));
   if (!engine.ok()) return engine.status();
   engine_ = std::move(engine.value());
   ids_.attach(*engine_);
   return {};
+}
+
+void Pipeline::Impl::start_lanes() {
+  const std::vector<EventTimeMs> highest = progress_.highest();
+  chain_.reset();
+  if (parts_.source->sequenced()) chain_.emplace(highest.empty() ? kNoTime : highest[0]);
+  queue_->reset(options_.lanes);
+  lanes_stop_.store(false);
+  lanes_.reserve(options_.lanes);
+  for (std::size_t i = 0; i < options_.lanes; ++i) {
+    lanes_.emplace_back([this, i, highest] {
+      IngestThread ingest({&job_, &options_, &parts_.source->lane(i), &pool_, queue_.get(), &ids_.items(),
+                           &ids_.combinations(), parts_.clock, parts_.probe, chain_ ? &*chain_ : nullptr},
+                          highest);
+      ingest.run(lanes_stop_, [this](Status s) { fail(std::move(s)); });
+    });
+  }
+}
+
+// After it no lane runs and no batch is under way.
+void Pipeline::Impl::stop_lanes() {
+  lanes_stop_.store(true);
+  if (chain_) chain_->close();
+  for (std::thread& t : lanes_) t.join();
+  lanes_.clear();
+  queue_->reset(0);
 }
 
 Status Pipeline::Impl::run(const std::atomic<bool>& stop) {
@@ -125,35 +179,28 @@ Status Pipeline::Impl::run(const std::atomic<bool>& stop) {
 
   queue_ = std::make_unique<BatchQueue>(parts_.source->sequenced(), options_.lanes);
   committer_ = std::make_unique<Committer>(parts_, [this] { queue_->wake(); });
-  const std::vector<EventTimeMs> starts = progress_.highest();
-  std::optional<WatermarkChain> chain;
-  if (parts_.source->sequenced()) chain.emplace(starts.empty() ? kNoTime : starts[0]);
-  std::vector<std::thread> lanes;
-  lanes.reserve(options_.lanes);
-  for (std::size_t i = 0; i < options_.lanes; ++i) {
-    lanes.emplace_back([this, i, &chain, &starts] {
-      IngestThread ingest({&job_, &options_, &parts_.source->lane(i), &pool_, queue_.get(), &ids_.items(),
-                           &ids_.combinations(), parts_.clock, parts_.probe, chain ? &*chain : nullptr},
-                          starts);
-      ingest.run(lanes_stop_, [this](Status s) { fail(std::move(s)); });
-    });
-  }
+  start_lanes();
   probe.phase.store(Phase::kRunning);
   probe.set_reason("");
   parts_.log->info("running: " + std::to_string(progress_.partition_count()) + " partitions, " +
                    std::to_string(job_.leaderboards.size()) + " leaderboards");
+  epoch_begin_ms_ = last_offsets_ms_ = now_ms();
+  save();
 
-  Status status = loop(stop);
+  Status status;
+  while (true) {
+    status = loop(stop);
+    if (!engine_lost_) break;
+    status = recover(status);
+    if (!status.ok()) break;
+  }
   if (!status.ok()) {
     probe.phase.store(Phase::kFailed);
     probe.set_reason(status.message());
   }
   // Whatever the reason for leaving: no lane may wait for a batch or a turn any more.
-  lanes_stop_.store(true);
   pool_.close();
-  if (chain) chain->close();
-  for (std::thread& t : lanes) t.join();
-  queue_->clear();
+  stop_lanes();
   committer_.reset();
   engine_.reset();
   if (status.ok()) probe.phase.store(Phase::kStopped);
@@ -161,9 +208,8 @@ Status Pipeline::Impl::run(const std::atomic<bool>& stop) {
 }
 
 Status Pipeline::Impl::loop(const std::atomic<bool>& stop) {
-  epoch_begin_ms_ = last_offsets_ms_ = now_ms();
   // Start positions are committed before the first record counts, so that a restart cannot choose others.
-  if (options_.emission == Emission::kLive) {
+  if (options_.emission == Emission::kLive && epoch_number_ == progress_.epoch_committed_before()) {
     if (Status s = end_epoch(false); !s.ok()) return s;
   }
   while (true) {
@@ -200,6 +246,7 @@ Status Pipeline::Impl::loop(const std::atomic<bool>& stop) {
 Status Pipeline::Impl::take(BatchPtr batch) {
   Probe& probe = *parts_.probe;
   const std::int64_t begin_ns = parts_.clock->monotonic_ns();
+  MARQUEE_CHECK(batch->generation == pool_.generation());
   const WindowBook::Admitted admitted = book_.admit(*batch, progress_);
   probe.expired.fetch_add(admitted.expired, kRelaxed);
   probe.refused.fetch_add(admitted.refused, kRelaxed);
@@ -214,7 +261,7 @@ Status Pipeline::Impl::take(BatchPtr batch) {
   probe.bytes_read.fetch_add(batch->arena_used, kRelaxed);
   probe.events_aggregated.fetch_add(batch->event_count - batch->slot_events[0], kRelaxed);
   if (batch->event_count > 0) {
-    if (Status s = feed_.submit(std::move(batch), *engine_); !s.ok()) return s;
+    if (Status s = heard(feed_.submit(std::move(batch), *engine_)); !s.ok()) return s;
     probe.aggregate.observe_ns(parts_.clock->monotonic_ns() - begin_ns);
   }
   return {};
@@ -258,7 +305,7 @@ bool Pipeline::Impl::epoch_due(std::int64_t now_ms) const {
 Status Pipeline::Impl::end_epoch(bool last) {
   Probe& probe = *parts_.probe;
   Result<const Partials*> partials = engine_->end_epoch();
-  if (!partials.ok()) return partials.status();
+  if (!partials.ok()) return heard(partials.status());
   for (const PanePartials& pane : partials.value()->panes) {
     for (const PartialRow& row : pane.rows) {
       if (row.item == kRefusedItem) probe.refused.fetch_add(row.views, kRelaxed);
@@ -270,7 +317,7 @@ Status Pipeline::Impl::end_epoch(bool last) {
 
   book_.touched(*partials.value());
   const std::int64_t rank_begin_ns = parts_.clock->monotonic_ns();
-  if (Status s = book_.rank_due(*engine_, ids_, progress_, emit_clock_ms(), epoch_->results); !s.ok()) return s;
+  if (Status s = heard(book_.rank_due(*engine_, ids_, progress_, emit_clock_ms(), epoch_->results)); !s.ok()) return s;
   probe.rank.observe_ns(parts_.clock->monotonic_ns() - rank_begin_ns);
   book_.drop_settled(*engine_, progress_, epoch_->dropped);
   if (!epoch_->dropped.empty()) panes_dropped_since_collection_ = true;
@@ -288,8 +335,59 @@ Status Pipeline::Impl::end_epoch(bool last) {
   epoch_has_input_ = false;
   epoch_begin_ms_ = now_ms();
   last_offsets_ms_ = epoch_begin_ms_;
+  save();
   collect_ids();
   refresh_gauges();
+  return {};
+}
+
+void Pipeline::Impl::save() {
+  if (engine_->can_be_lost()) saved_ = {epoch_number_, progress_.save(), book_.save()};
+}
+
+// The engine is lost. Everything goes back to the last epoch that was handed over, once it has committed, and on from
+// there with another engine. Ids stay: those given since are in no pane, and are taken back as any other.
+Status Pipeline::Impl::recover(const Status& cause) {
+  Probe& probe = *parts_.probe;
+  probe.phase.store(Phase::kRestoring);
+  probe.set_reason("going on without the engine that was lost: " + cause.message());
+  parts_.log->warning("the engine is lost, going back to the last commit: " + cause.message());
+  stop_lanes();
+  pool_.raise_generation();
+  if (Status s = committer_->wait(); !s.ok()) return s;
+
+  epoch_ = std::make_unique<Epoch>();
+  epoch_verdicts_ = {};
+  epoch_letter_bytes_ = 0;
+  epoch_has_input_ = false;
+  epoch_number_ = saved_->epoch_number;
+  progress_.set_back(saved_->progress);
+  book_.set_back(saved_->book);
+  committed_watermark_ = progress_.job_watermark();
+  panes_dropped_since_collection_ = true;
+  if (Status s = make_engine(std::move(engine_)); !s.ok()) return s;
+  engine_lost_ = false;
+  const auto restore = [this](const PartialBlock& block) { return restore_block(block, ids_, *engine_); };
+  if (Status s = parts_.pane_log->read(restore); !s.ok()) return s;
+
+  // Partitions that were found since then begin again where they began.
+  std::vector<PartitionStart> starts;
+  for (std::size_t p = 0; p < parts_.source->partition_count(); ++p) {
+    starts.push_back(parts_.source->partition(PartitionIndex{static_cast<std::uint32_t>(p)}));
+  }
+  for (const OffsetOut& offset : progress_.offsets(epoch_number_)) {
+    starts.at(raw(offset.partition)).offset = offset.next;
+  }
+  if (Status s = parts_.source->seek(starts); !s.ok()) return s;
+  epoch_begin_ms_ = now_ms();
+  save();
+  refresh_gauges();
+  probe.recoveries.fetch_add(1, kRelaxed);
+  probe.degraded.store(engine_->name() == "cpu");
+  start_lanes();
+  probe.phase.store(Phase::kRunning);
+  probe.set_reason("");
+  parts_.log->warning("running again, on the engine '" + std::string(engine_->name()) + "'");
   return {};
 }
 

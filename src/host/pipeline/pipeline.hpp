@@ -44,8 +44,9 @@ struct PipelineOptions {
   bool keep_late_letters = false;
 };
 
-// Makes the engine; called at start, and again by recovery where the old one was lost.
-using EngineFactory = std::function<Result<std::unique_ptr<Engine>>(const EngineConfig&)>;
+// Makes the engine: at start, with `lost` null, and again by recovery, which hands over the engine that was lost. Its
+// device may never answer again, so what is done with it is the factory's to know; its batches are home.
+using EngineFactory = std::function<Result<std::unique_ptr<Engine>>(const EngineConfig&, std::unique_ptr<Engine> lost)>;
 
 struct PipelineParts {
   Source* source = nullptr;

@@ -74,6 +74,8 @@ class Source {
   virtual bool healthy(PartitionIndex partition) const = 0;
   // Name of a partition that was opened or discovered. Any thread.
   virtual PartitionStart partition(PartitionIndex partition) const = 0;
+  // How many partitions were opened or discovered so far. Any thread.
+  virtual std::size_t partition_count() const = 0;
   // Recovery: continue lane reads at these offsets, discarding what was queued. Only while no lane is being read.
   virtual Status seek(const std::vector<PartitionStart>& starts) = 0;
   // Where letters are kept, the source's own encoding of key and headers goes to Batch::envelopes.

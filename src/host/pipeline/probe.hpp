@@ -63,6 +63,7 @@ struct Probe {
   Gauge partitions_idle{0};
   LatencyHistogram fetch, decode, aggregate, rank, commit, event_to_result;
   std::atomic<Phase> phase{Phase::kStarting};
+  std::atomic<bool> degraded{false};  // the engine was lost, another does its work
 
   // Why the process is not ready, for /readyz and logs; empty when it is. Any thread.
   void set_reason(std::string reason) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/batch.hpp"
@@ -57,6 +58,11 @@ class Progress {
   std::vector<OffsetOut> offsets(std::uint64_t epoch) const;
   std::uint64_t epoch_committed_before() const { return epoch_before_; }
 
+  // What recovery goes back to: everything as it was at the end of an epoch.
+  struct Saved;
+  Saved save() const;
+  void set_back(Saved saved);
+
   std::size_t partition_count() const { return partitions_.size(); }
   std::size_t idle_count() const;
 
@@ -84,5 +90,24 @@ class Progress {
   std::uint64_t epoch_before_ = 0;
   std::int64_t last_tick_ns_ = -1;
 };
+
+struct Progress::Saved {
+  std::vector<Partition> partitions;
+  EventTimeMs job_watermark = kNoTime;
+  EventTimeMs high = kNoTime;
+  EventTimeMs idle_limit = kNoTime;
+  EventTimeMs hole_until = kNoTime;
+};
+
+inline Progress::Saved Progress::save() const {
+  return {partitions_, job_watermark_, high_, idle_limit_, hole_until_};
+}
+inline void Progress::set_back(Saved saved) {
+  partitions_ = std::move(saved.partitions);
+  job_watermark_ = saved.job_watermark;
+  high_ = saved.high;
+  idle_limit_ = saved.idle_limit;
+  hole_until_ = saved.hole_until;
+}
 
 }  // namespace marquee

@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/engine.hpp"
@@ -53,6 +54,11 @@ class WindowBook {
 
   std::size_t open_panes() const { return open_panes_; }
 
+  // What recovery goes back to: everything as it was at the end of an epoch. Cost: a copy of every open window.
+  struct Saved;
+  Saved save() const;
+  void set_back(Saved saved);
+
  private:
   struct Window {
     bool dirty = false;                                        // changed since it was last ranked
@@ -79,5 +85,20 @@ class WindowBook {
   EventTimeMs ranked_watermark_ = kNoTime;  // job watermark at the last rank_due
   Ranking ranking_;                         // scratch
 };
+
+struct WindowBook::Saved {
+  std::vector<Board> boards;
+  std::size_t open_panes = 0;
+  EventTimeMs ranked_watermark = kNoTime;
+};
+
+inline WindowBook::Saved WindowBook::save() const {
+  return {boards_, open_panes_, ranked_watermark_};
+}
+inline void WindowBook::set_back(Saved saved) {
+  boards_ = std::move(saved.boards);
+  open_panes_ = saved.open_panes;
+  ranked_watermark_ = saved.ranked_watermark;
+}
 
 }  // namespace marquee

@@ -197,6 +197,8 @@ constexpr MetricRow kMetrics[] = {
     {"marquee_commit_failures_total", kCounter, "", "Epochs whose commit failed.", figure_of<&Probe::commit_failures>},
     {"marquee_recoveries_total", kCounter, "", "Times the state was rebuilt from the last commit.",
      figure_of<&Probe::recoveries>},
+    {"marquee_degraded", kGauge, "", "1 when the GPU was lost and the CPU does its work.",
+     [](const Scrape& s, Series& out) { out.add(s.probe.degraded.load(std::memory_order_relaxed) ? 1.0 : 0.0); }},
 
     {"marquee_stage_duration_seconds", kHistogram, "stage",
      "Time one batch (fetch, decode, aggregate) or one epoch (rank, commit) spends in a stage.", collect_stages},

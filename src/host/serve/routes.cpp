@@ -150,6 +150,9 @@ HttpReply Routes::readyz(const RequestTarget&) {
     reply.body += R"(,"reason":)";
     append_json_string(reply.body, reason.empty() ? "the pipeline is not running" : std::string_view(reason));
   }
+  if (probe_.degraded.load(std::memory_order_relaxed)) {
+    reply.body += R"(,"degraded":"the GPU was lost; the CPU does its work until the next start")";
+  }
   reply.body += "}\n";
   return reply;
 }

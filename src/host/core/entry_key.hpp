@@ -1,4 +1,4 @@
-// The 64-bit key of an entry, and its hash. Every table of the CPU engine places by the same hash's upper bits, so
+// The 64-bit key of an entry, and its hash. Every table of an engine places by the same hash's upper bits, so
 // walking one table in slot order visits any other nearly in order too: folding a delta streams.
 #pragma once
 

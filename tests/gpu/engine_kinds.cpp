@@ -1,0 +1,19 @@
+#include "engine/engine_kinds.hpp"
+
+#include <stdexcept>
+
+#include "kernels/cuda_engine.hpp"
+#include "kernels/trials/trials.hpp"
+
+namespace marquee::test {
+
+std::vector<EngineKind> engine_kinds() {
+  if (!gpu::Trials::open().ok()) return {};
+  return {{"Cuda", [](const EngineConfig& config) {
+             Result<std::unique_ptr<Engine>> engine = make_cuda_engine(config);
+             if (!engine.ok()) throw std::runtime_error(engine.status().message());  // GoogleTest tells it
+             return std::move(engine.value());
+           }}};
+}
+
+}  // namespace marquee::test
