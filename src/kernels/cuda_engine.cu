@@ -1,4 +1,7 @@
+#include <utility>
+
 #include "kernels/cuda_engine.hpp"
+#include "kernels/gpu_engine.cuh"
 #include "runtime.cuh"
 
 namespace marquee {
@@ -7,10 +10,10 @@ Result<std::vector<CudaDevice>> cuda_devices() {
   return gpu::Device::list();
 }
 
-Result<std::unique_ptr<Engine>> make_cuda_engine(const EngineConfig&) {
-  const Result<gpu::Device> device = gpu::Device::open();
+Result<std::unique_ptr<Engine>> make_cuda_engine(const EngineConfig& config) {
+  Result<gpu::Device> device = gpu::Device::open();
   if (!device.ok()) return device.status();
-  return Status{Code::kUnavailable, "the CUDA engine is not finished"};
+  return gpu::GpuEngine::make(std::move(device.value()), config, {});
 }
 
 }  // namespace marquee

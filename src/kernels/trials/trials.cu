@@ -149,7 +149,8 @@ Status Trials::sort(std::vector<std::uint64_t>& keys, std::vector<std::uint32_t>
   MARQUEE_TRY(parts_->zeroed(scratch, scratch_bytes));
   Pair<std::uint64_t> key{parts_->at<std::uint64_t>(memory[0]), parts_->at<std::uint64_t>(memory[1])};
   Pair<std::uint32_t> value{parts_->at<std::uint32_t>(memory[2]), parts_->at<std::uint32_t>(memory[3])};
-  MARQUEE_TRY(sort_pairs(parts_->stream, scratch.data(), scratch_bytes, key, value, keys.size(), begin_bit, end_bit));
+  MARQUEE_TRY(sort_pairs(parts_->device, parts_->stream, scratch.data(), scratch_bytes, key, value, keys.size(),
+                         begin_bit, end_bit));
   MARQUEE_TRY(parts_->download(key.current, keys));
   return parts_->download(value.current, values);
 }
