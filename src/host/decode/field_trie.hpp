@@ -125,7 +125,7 @@ class FieldTrie {
   // By size, first and last byte: cheap, and tells the keys of a job apart.
   static std::uint32_t bucket(const char* key, std::size_t size, unsigned shift) {
     const auto first = static_cast<unsigned char>(key[0]);
-    const auto last = static_cast<unsigned char>(key[size - 1]);
+    const auto last = static_cast<unsigned char>((key + size)[-1]);  // of an empty key, the quote before it
     return ((first | std::uint32_t{last} << 8 | static_cast<std::uint32_t>(size << 16)) * 0x9e3779b1u) >> shift;
   }
 
