@@ -124,8 +124,9 @@ class FieldTrie {
   }
   // By size, first and last byte: cheap, and tells the keys of a job apart.
   static std::uint32_t bucket(const char* key, std::size_t size, unsigned shift) {
-    const std::uint32_t letters = static_cast<unsigned char>(key[0]) | static_cast<unsigned char>(key[size - 1]) << 8;
-    return ((letters + static_cast<std::uint32_t>(size << 16)) * 0x9e3779b1u) >> shift;
+    const auto first = static_cast<unsigned char>(key[0]);
+    const auto last = static_cast<unsigned char>((key + size)[-1]);  // of an empty key, the quote before it
+    return ((first | std::uint32_t{last} << 8 | static_cast<std::uint32_t>(size << 16)) * 0x9e3779b1u) >> shift;
   }
 
   Edge no_edge() const {
