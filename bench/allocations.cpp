@@ -87,7 +87,9 @@ Pass replay(std::vector<std::string> files) {
   const unsigned long long before = allocations.load();
   Pipeline pipeline(job, options,
                     {&source, &sink, &pane_log, &clock, &log, &probe, &snapshots,
-                     [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); }});
+                     [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> {
+                       return make_cpu_engine(c);
+                     }});
   if (!pipeline.run(stop).ok()) std::abort();
   close(null);
   return {allocations.load() - before, probe.verdicts[static_cast<std::size_t>(Verdict::kCounted)].load()};

@@ -34,7 +34,9 @@ class BuddyArena {
   }
 
   // Bytes that a block for `bytes` takes.
-  static std::size_t block_bytes(std::size_t bytes) { return std::bit_ceil(bytes < kBlockBytesMin ? kBlockBytesMin : bytes); }
+  static std::size_t block_bytes(std::size_t bytes) {
+    return std::bit_ceil(bytes < kBlockBytesMin ? kBlockBytesMin : bytes);
+  }
 
   // A block of block_bytes(bytes), aligned to its size; none where there is no room.
   std::optional<std::size_t> allocate(std::size_t bytes) {

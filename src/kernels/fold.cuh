@@ -33,9 +33,9 @@ struct Refuse {
   struct Args {
     const SlotRun* runs;  // [grid rows]
     TableCounts* counts;
-    std::uint32_t* used;       // of `room`, by all blocks
-    std::uint32_t room;        // new items that the budget still holds
-    std::uint64_t* refused;    // events moved to marks
+    std::uint32_t* used;     // of `room`, by all blocks
+    std::uint32_t room;      // new items that the budget still holds
+    std::uint64_t* refused;  // events moved to marks
   };
   struct Shared {
     Claim::Shared claim;
@@ -74,7 +74,6 @@ struct Refuse {
   }
 };
 
-
 struct Fold {
   static constexpr unsigned kThreads = tuning::kWalkThreads;
   using Claim = BlockClaim<kThreads, 3>;
@@ -83,7 +82,7 @@ struct Fold {
     const SlotRun* runs;  // [grid rows]
     TableCounts* counts;
     std::uint32_t* out_count;
-    PartialRow* out;        // in no order; there is room for every slot of the runs
+    PartialRow* out;         // in no order; there is room for every slot of the runs
     std::uint32_t* out_run;  // beside it: which run the row comes from
   };
   struct Shared {

@@ -42,8 +42,8 @@ class Gpu {
         if (passed.value()) return {};
       }
       if (std::chrono::steady_clock::now() - begin > deadline_) {
-        return {Code::kUnavailable, "the GPU is lost: it has not answered for " + std::to_string(deadline_.count()) +
-                                        " ms"};
+        return {Code::kUnavailable,
+                "the GPU is lost: it has not answered for " + std::to_string(deadline_.count()) + " ms"};
       }
       std::this_thread::yield();
     }

@@ -230,7 +230,7 @@ class GpuEngine final : public Engine {
   std::vector<std::uint32_t> pieces_;
   std::uint64_t piece_watch_ms_ = 0;
 
-  std::uint64_t entries_ = 0;     // that the budget counts
+  std::uint64_t entries_ = 0;  // that the budget counts
   std::uint64_t epoch_rows_ = 0;
   std::uint64_t unfolded_events_ = 0;  // since the last fold: the bounds of PackedDelta
   std::uint64_t unfolded_watch_ms_ = 0;

@@ -28,8 +28,8 @@ inline Status GpuEngine::open() {
   const std::size_t live_items_bytes = (std::size_t{items_max_} + 31) / 32 * 4;
   const std::size_t live_groups_bytes = std::size_t{boards} * group_words() * 4;
   fixed_bytes_ = Flights::device_bytes(config_.batch_events_max, staging_bytes) + exchange_bytes + maps_bytes +
-                 words_bytes + floors_bytes + live_items_bytes + live_groups_bytes +
-                 Ranker::device_bytes(groups_max_) + options_.fold_rows_max * (sizeof(PartialRow) + 4) +
+                 words_bytes + floors_bytes + live_items_bytes + live_groups_bytes + Ranker::device_bytes(groups_max_) +
+                 options_.fold_rows_max * (sizeof(PartialRow) + 4) +
                  tables_max * (sizeof(TableCounts) + sizeof(TableRef)) + sizeof(FoldCounts);
   if (fixed_bytes_ + arena_bytes > gpu_.device.memory_free()) {
     return {Code::kUnavailable,
@@ -47,11 +47,14 @@ inline Status GpuEngine::open() {
   if (Status s = flights_.open(gpu_, tables_, config_.batch_events_max, staging_bytes); !s.ok()) return s;
   if (Status s = exchange_.open(gpu_, exchange_bytes); !s.ok()) return s;
   if (Status s = ranker_.open(gpu_, tables_, exchange_, *config_.texts, groups_max_); !s.ok()) return s;
-  const std::pair<DeviceMemory*, std::size_t> memories[] = {
-      {&group_of_, maps_bytes},          {&words_, words_bytes},
-      {&floors_, floors_bytes},          {&fold_counts_, sizeof(FoldCounts)},
-      {&live_items_, live_items_bytes},  {&live_groups_, live_groups_bytes},
-      {&fold_run_of_, options_.fold_rows_max * 4}, {&fold_rows_, options_.fold_rows_max * sizeof(PartialRow)}};
+  const std::pair<DeviceMemory*, std::size_t> memories[] = {{&group_of_, maps_bytes},
+                                                            {&words_, words_bytes},
+                                                            {&floors_, floors_bytes},
+                                                            {&fold_counts_, sizeof(FoldCounts)},
+                                                            {&live_items_, live_items_bytes},
+                                                            {&live_groups_, live_groups_bytes},
+                                                            {&fold_run_of_, options_.fold_rows_max * 4},
+                                                            {&fold_rows_, options_.fold_rows_max * sizeof(PartialRow)}};
   for (const auto& [memory, bytes] : memories) {
     if (Status s = gpu_.device.allocate(*memory, bytes); !s.ok()) return s;
   }
@@ -78,8 +81,7 @@ inline void GpuEngine::map_combination(CombinationId combination, std::span<cons
   for (std::size_t b = 0; b < boards_.size(); ++b) {
     MARQUEE_CHECK(raw(groups[b]) < groups_max_);
     boards_[b].group_bound = std::max(boards_[b].group_bound, raw(groups[b]) + 1);
-    group_updates_.push_back(
-        {static_cast<std::uint32_t>(b * combinations_max_ + raw(combination)), raw(groups[b])});
+    group_updates_.push_back({static_cast<std::uint32_t>(b * combinations_max_ + raw(combination)), raw(groups[b])});
   }
 }
 

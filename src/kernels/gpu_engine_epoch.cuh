@@ -107,9 +107,9 @@ inline Status GpuEngine::fold_runs(std::span<const SlotRun> runs, std::span<cons
   auto* const rows = reinterpret_cast<PartialRow*>(fold_rows_.data());
   auto* const run_of = reinterpret_cast<std::uint32_t*>(fold_run_of_.data());
   if (Status s = gpu_.device.zero(gpu_.compute, &counts->rows, sizeof(counts->rows)); !s.ok()) return s;
-  if (Status s = gpu_.device.launch<Fold>(gpu_.compute, grid_over(runs.data(), runs.size()),
-                                          {exchange_.on_device<SlotRun>(), tables_.counts(), &counts->rows, rows,
-                                           run_of});
+  if (Status s =
+          gpu_.device.launch<Fold>(gpu_.compute, grid_over(runs.data(), runs.size()),
+                                   {exchange_.on_device<SlotRun>(), tables_.counts(), &counts->rows, rows, run_of});
       !s.ok()) {
     return s;
   }

@@ -180,16 +180,16 @@ class Ranker {
         if (Status s = device.launch<Histogram>(gpu_->compute, walk, {rows, a.bins}); !s.ok()) return s;
         constexpr unsigned kWarps = Threshold::kThreads / simt::kWarp;
         const Grid groups{(order.group_bound + kWarps - 1) / kWarps, 1};
-        if (Status s = device.launch<Threshold>(gpu_->compute, groups,
-                                                {a.bins, order.group_bound, order.top, a.thresholds});
+        if (Status s =
+                device.launch<Threshold>(gpu_->compute, groups, {a.bins, order.group_bound, order.top, a.thresholds});
             !s.ok()) {
           return s;
         }
       }
     }
     const Grid walk{gpu_->blocks_for(rows.count, Select::kThreads, tuning::kBlocksPerMultiprocessor), 1};
-    if (Status s = device.launch<Select>(gpu_->compute, walk,
-                                         {rows, floors, a.events, a.refused, candidates, a.counts});
+    if (Status s =
+            device.launch<Select>(gpu_->compute, walk, {rows, floors, a.events, a.refused, candidates, a.counts});
         !s.ok()) {
       return s;
     }
@@ -201,9 +201,9 @@ class Ranker {
                  unsigned measure_bits) {
     const std::uint32_t n = counts_.candidates;
     const Grid grid{gpu_->blocks_for(n, Keys::kThreads), 1};
-    if (Status s = gpu_->device.launch<Keys>(gpu_->compute, grid,
-                                             {rows, values.current, n, what, word, measure_bits, order.words,
-                                              order.items, keys.current});
+    if (Status s = gpu_->device.launch<Keys>(
+            gpu_->compute, grid,
+            {rows, values.current, n, what, word, measure_bits, order.words, order.items, keys.current});
         !s.ok()) {
       return s;
     }
@@ -265,7 +265,8 @@ class Ranker {
     const std::size_t chunk = exchange_->capacity<T>();
     for (std::size_t at = 0; at < count; at += chunk) {
       const std::size_t n = std::min(chunk, count - at);
-      if (Status s = gpu_->device.copy(gpu_->compute, exchange_->host<T>(), from + at, n * sizeof(T)); !s.ok()) return s;
+      if (Status s = gpu_->device.copy(gpu_->compute, exchange_->host<T>(), from + at, n * sizeof(T)); !s.ok())
+        return s;
       if (Status s = gpu_->sync(); !s.ok()) return s;
       std::copy_n(exchange_->host<T>(), n, to.begin() + static_cast<std::ptrdiff_t>(at));
     }
@@ -332,7 +333,8 @@ class Ranker {
     const auto by_text = [this](const RankedRow& x, const RankedRow& y) {
       return texts_->item_text(x.item) < texts_->item_text(y.item);
     };
-    std::nth_element(at_cut_.begin(), at_cut_.begin() + static_cast<std::ptrdiff_t>(places - 1), at_cut_.end(), by_text);
+    std::nth_element(at_cut_.begin(), at_cut_.begin() + static_cast<std::ptrdiff_t>(places - 1), at_cut_.end(),
+                     by_text);
     std::copy_n(at_cut_.begin(), places, rows.begin() + static_cast<std::ptrdiff_t>(first));
   }
   void settle_ties(Measure measure, std::span<RankedRow> rows) {

@@ -61,7 +61,8 @@ class Tables {
     free_numbers_.pop_back();
     if (Status s = clear_block(table->ref); !s.ok()) return s;
     // The list that Aggregate reads learns of it with the next updates; everything else is told by TableRef.
-    if (Status s = gpu_->device.zero(gpu_->compute, &counts()[table->ref.number], sizeof(TableCounts)); !s.ok()) return s;
+    if (Status s = gpu_->device.zero(gpu_->compute, &counts()[table->ref.number], sizeof(TableCounts)); !s.ok())
+      return s;
     by_number_[table->ref.number] = table.get();
     bound_ = std::max(bound_, table->ref.number + 1);
     changed_.push_back(table->ref.number);
@@ -134,7 +135,8 @@ class Tables {
   std::size_t counts_bytes() const { return counts_.size(); }
   Table* by_number(std::uint32_t number) const { return by_number_[number]; }
 
-  // --- Rows into a table. Place and AddRows over `count` rows of the source, which fit; afterwards `pending` has grown.
+  // --- Rows into a table. Place and AddRows over `count` rows of the source, which fit; afterwards `pending` has
+  // grown.
   template <class Source>
   Status add(Table& table, const Source& source, std::uint64_t count) {
     const Grid grid{gpu_->blocks_for(count, tuning::kWalkThreads), 1};
@@ -172,8 +174,9 @@ class Tables {
     return static_cast<std::uint32_t>(std::bit_width(slots) - 1);
   }
   static Status no_room(std::size_t bytes) {
-    return {Code::kUnavailable, "the GPU engine has no room for another " + std::to_string(bytes) +
-                                    " bytes: the memory it took at start is used up or in pieces; lower limits.entries"};
+    return {Code::kUnavailable,
+            "the GPU engine has no room for another " + std::to_string(bytes) +
+                " bytes: the memory it took at start is used up or in pieces; lower limits.entries"};
   }
   // A block for as many bits as are wished and there is room for, but at least `needed`.
   Status take_block(std::uint32_t needed, std::uint32_t wished, TableRef& out) {

@@ -1,5 +1,5 @@
-// Grow: the slots of a table into a larger, empty one. Keys that hold nothing (refused in some epoch, never folded) stay
-// behind. Rows keep their numbers; the engine copies them.
+// Grow: the slots of a table into a larger, empty one. Keys that hold nothing (refused in some epoch, never folded)
+// stay behind. Rows keep their numbers; the engine copies them.
 #pragma once
 
 #include <cstdint>

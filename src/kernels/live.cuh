@@ -19,9 +19,9 @@ struct Live {
   static constexpr unsigned kThreads = tuning::kWalkThreads;
 
   struct Args {
-    const LiveTask* tasks;            // [grid rows]
-    std::uint32_t* items;             // bit i of word i / 32: item i
-    std::uint32_t* groups;            // [leaderboard * group_words + word]
+    const LiveTask* tasks;  // [grid rows]
+    std::uint32_t* items;   // bit i of word i / 32: item i
+    std::uint32_t* groups;  // [leaderboard * group_words + word]
     std::uint32_t group_words;
   };
   struct Shared {};

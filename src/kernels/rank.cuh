@@ -191,8 +191,8 @@ struct Select {
 
 // --- Order ----------------------------------------------------------------------------------------------------------
 
-// The sort key of each candidate. word < kTextWords: that word of the item's text. Else: the group above measure_bits of
-// the measure, inverted; with group_only or measure_only where both do not fit 64 bits.
+// The sort key of each candidate. word < kTextWords: that word of the item's text. Else: the group above measure_bits
+// of the measure, inverted; with group_only or measure_only where both do not fit 64 bits.
 struct Keys {
   static constexpr unsigned kThreads = tuning::kWalkThreads;
   enum class What : std::uint32_t { kWord, kGroupAndMeasure, kMeasure, kGroup };
@@ -236,7 +236,7 @@ struct Bounds {
   static constexpr unsigned kThreads = tuning::kWalkThreads;
 
   struct Args {
-    const std::uint64_t* key;        // of rows
+    const std::uint64_t* key;         // of rows
     const std::uint32_t* candidates;  // [count], in order
     std::uint32_t count;
     std::uint32_t* begin;  // [group_bound]

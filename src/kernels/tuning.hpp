@@ -33,8 +33,8 @@ inline constexpr unsigned kDeltaViewsBits = 23;
 inline constexpr unsigned kDeltaWatchBits = 64 - kDeltaViewsBits;
 
 // --- Ranking.
-inline constexpr unsigned kTextWords = 4;              // of eight bytes of an item's text, kept on the device
-inline constexpr unsigned kHistogramBins = 512;        // see histogram_bin()
+inline constexpr unsigned kTextWords = 4;        // of eight bytes of an item's text, kept on the device
+inline constexpr unsigned kHistogramBins = 512;  // see histogram_bin()
 inline constexpr std::uint32_t kHistogramGroupsMax = 32'768;
 inline constexpr std::uint32_t kSelectRowsMin = 65'536;  // fewer rows are sorted outright
 

@@ -30,10 +30,10 @@ struct Updates {
     std::uint32_t group_count;
     std::uint32_t text_count;
     std::uint32_t table_count;
-    std::uint32_t items;         // stride of `words`
-    std::uint32_t* group_of;     // [leaderboard * combinations + combination]
-    std::uint64_t* words;        // [word * items + item]
-    TableRef* table_list;        // by number
+    std::uint32_t items;      // stride of `words`
+    std::uint32_t* group_of;  // [leaderboard * combinations + combination]
+    std::uint64_t* words;     // [word * items + item]
+    TableRef* table_list;     // by number
   };
   struct Shared {};
 

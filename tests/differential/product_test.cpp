@@ -66,7 +66,9 @@ void run_product(const JobSpec& job, const PipelineOptions& options, Source& sou
   FakeClock clock;
   QuietLog quiet;
   SnapshotBoard board;
-  const auto engine = [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); };
+  const auto engine = [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> {
+    return make_cpu_engine(c);
+  };
   const std::atomic<bool> stop{false};
   Pipeline pipeline(job, options, {&source, &sink, &log, &clock, &quiet, &probe, &board, engine});
   const Status status = pipeline.run(stop);

@@ -1,11 +1,12 @@
 // The arena of the CUDA engine: blocks never overlap, and all of it comes back.
+#include "kernels/buddy.hpp"
+
 #include <gtest/gtest.h>
 
 #include <map>
 #include <random>
 
 #include "engine/engine_world.hpp"
-#include "kernels/buddy.hpp"
 
 namespace marquee::test {
 namespace {

@@ -55,9 +55,12 @@ INSTANTIATE_TEST_SUITE_P(Failures, FailoverTest,
                                          StandinOptions::Failure::kHang),
                          [](const auto& failure) {
                            switch (failure.param) {
-                             case StandinOptions::Failure::kLate: return "Late";
-                             case StandinOptions::Failure::kHang: return "Hang";
-                             case StandinOptions::Failure::kError: break;
+                             case StandinOptions::Failure::kLate:
+                               return "Late";
+                             case StandinOptions::Failure::kHang:
+                               return "Hang";
+                             case StandinOptions::Failure::kError:
+                               break;
                            }
                            return "Error";
                          });

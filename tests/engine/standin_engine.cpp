@@ -43,9 +43,12 @@ class StandinEngine final : public Engine {
 
 gpu::Fault fault_of(StandinOptions::Failure failure) {
   switch (failure) {
-    case StandinOptions::Failure::kLate: return gpu::Fault::kLate;
-    case StandinOptions::Failure::kHang: return gpu::Fault::kHang;
-    case StandinOptions::Failure::kError: break;
+    case StandinOptions::Failure::kLate:
+      return gpu::Fault::kLate;
+    case StandinOptions::Failure::kHang:
+      return gpu::Fault::kHang;
+    case StandinOptions::Failure::kError:
+      break;
   }
   return gpu::Fault::kError;
 }

@@ -93,7 +93,9 @@ Outcome replay(const JobSpec& job, const MemoryFile& input, std::size_t lanes, s
   const std::atomic<bool> stop{false};
   Pipeline pipeline(job, options,
                     {&source, &sink, &pane_log, &clock, &log, &probe, &snapshots,
-                     [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); }});
+                     [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> {
+                       return make_cpu_engine(c);
+                     }});
   Outcome outcome;
   outcome.code = pipeline.run(stop).exit_code();
   outcome.output = output.get();

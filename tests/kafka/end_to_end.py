@@ -287,7 +287,8 @@ class World:
             Broker(self.folder / "broker").do("stop")
 
     def configure(self, *, address: str = "", topics: list[str] | None = None, lateness: str = "10s",
-                  event: str = EVENT, boards: str = BOARDS, disorder: str = "5s", commit: str = "200ms") -> None:  # fmt: skip
+                  event: str = EVENT, boards: str = BOARDS, disorder: str = "5s",
+                  commit: str = "200ms") -> None:  # fmt: skip
         self.config_path.write_text(
             f'[source]\nbrokers = "{address or self.broker.address}"\ntopic = {json.dumps(topics or [self.input])}\n'
             f'group = "{self.name}"\n[event]{event}\n[time]\ndisorder = "{disorder}"\nlateness = "{lateness}"\n'
@@ -571,8 +572,8 @@ def missing_at_start(world: World) -> None:
 def left_uncommitted(world: World) -> None:
     """Told to leave while all it has read is uncommitted and the broker has died, or hangs: it leaves with 0.
 
-    Where there are results, their acknowledgement is waited for; where there are none, that of the offsets, and for this
-    librdkafka would wait up to a minute before it lets go of its client. So the bound on leaving is a generous one."""
+    Where there are results, their acknowledgement is waited for; where there are none, that of the offsets, and for
+    this librdkafka would wait up to a minute before it lets go of its client. So the bound on leaving is generous."""
 
     def read_and_leave(verb: str, back: str) -> None:
         with world.run() as run:

@@ -290,11 +290,16 @@ TEST(Flow, StateRestoredFromThePaneLogRanksLikeTheOriginal) {
   World w(job);
   FakePaneLog durable(true);
   FakeSource source({{event("a", 1), event("b", 2), event("b", 3), event("q", 4, "show")}}, 1);
-  PipelineParts parts{
-      &source,      &w.sink,
-      &durable,     &w.clock,
-      &w.quiet,     &w.probe,
-      &w.snapshots, [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); }};
+  PipelineParts parts{&source,
+                      &w.sink,
+                      &durable,
+                      &w.clock,
+                      &w.quiet,
+                      &w.probe,
+                      &w.snapshots,
+                      [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> {
+                        return make_cpu_engine(c);
+                      }};
   ASSERT_TRUE(Pipeline(job, w.options, parts).run(w.stop).ok());
 
   IdKeeper ids(job, 99);

@@ -71,7 +71,9 @@ struct World {
   FakePaneLog log;
   Probe probe;
   SnapshotBoard snapshots;
-  EngineFactory engine = [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> { return make_cpu_engine(c); };
+  EngineFactory engine = [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> {
+    return make_cpu_engine(c);
+  };
   std::atomic<bool> stop{false};
 };
 

@@ -29,8 +29,8 @@ struct Outcome {
 
 using FirstEngine = std::function<Result<std::unique_ptr<Engine>>(const EngineConfig&)>;
 
-// Four partitions of `events` each, 5 ms apart, with late ones and a few bad records. Runs on what `first` makes, and on
-// the CPU once that is lost, or could not be made.
+// Four partitions of `events` each, 5 ms apart, with late ones and a few bad records. Runs on what `first` makes, and
+// on the CPU once that is lost, or could not be made.
 inline Outcome run_losing(std::uint64_t seed, std::int64_t events, Emission emission, const FirstEngine& first) {
   JobSpec job = base_job();
   job.time.disorder_ms = 50;

@@ -117,8 +117,8 @@ class Engine {
   // Says which group each leaderboard gives a combination: groups[leaderboard]. Before the first batch that holds it;
   // again when the id is reused.
   virtual void map_combination(CombinationId combination, std::span<const GroupId> groups) = 0;
-  // Says an item's text. Before the first batch that holds the item; again when the id is reused. An engine that settles
-  // ties where Texts cannot be asked keeps what it needs of it; the bytes are the caller's again afterwards.
+  // Says an item's text. Before the first batch that holds the item; again when the id is reused. An engine that
+  // settles ties where Texts cannot be asked keeps what it needs of it; the bytes are the caller's again afterwards.
   virtual void name_item(ItemId item, std::string_view text) = 0;
 
   // Takes the events of a batch whose ids are all given and whose slots are resolved (kNoPane: not for this

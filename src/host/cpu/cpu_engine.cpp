@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "core/check.hpp"
-#include "cpu/delta_table.hpp"
 #include "core/entry_key.hpp"
+#include "cpu/delta_table.hpp"
 #include "cpu/entry_table.hpp"
 #include "cpu/grouped_top_k.hpp"
 

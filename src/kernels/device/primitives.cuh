@@ -26,8 +26,9 @@ struct Pair {
 };
 
 // Sorts n pairs by the key's bits [begin_bit, end_bit), ascending, stably. Asynchronous; n < 2^31.
-inline Status sort_pairs(const Device&, const Stream& stream, void* scratch, std::size_t scratch_bytes, Pair<std::uint64_t>& keys,
-                         Pair<std::uint32_t>& values, std::size_t n, int begin_bit, int end_bit) {
+inline Status sort_pairs(const Device&, const Stream& stream, void* scratch, std::size_t scratch_bytes,
+                         Pair<std::uint64_t>& keys, Pair<std::uint32_t>& values, std::size_t n, int begin_bit,
+                         int end_bit) {
   if (n < 2 || begin_bit >= end_bit) return {};
   cub::DoubleBuffer<std::uint64_t> k(keys.current, keys.other);
   cub::DoubleBuffer<std::uint32_t> v(values.current, values.other);

@@ -157,8 +157,8 @@ class Device {
   Status copy_runs(const Stream& stream, void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
                    std::size_t width, std::size_t rows) const {
     if (width == 0 || rows == 0) return {};
-    return to_status(
-        cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, width, rows, cudaMemcpyDefault, stream.raw()), "copying");
+    return to_status(cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, width, rows, cudaMemcpyDefault, stream.raw()),
+                     "copying");
   }
   Status zero(const Stream& stream, void* to, std::size_t size) const {
     if (size == 0) return {};
