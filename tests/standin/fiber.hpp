@@ -41,11 +41,11 @@ class Fiber {
   Context own_{};
   Context caller_{};
   // What AddressSanitizer and ThreadSanitizer know of the two sides.
-  void* own_fake_stack_ = nullptr;
-  const void* caller_stack_ = nullptr;
-  std::size_t caller_stack_bytes_ = 0;
-  void* own_identity_ = nullptr;
-  void* caller_identity_ = nullptr;
+  [[maybe_unused]] void* own_fake_stack_ = nullptr;
+  [[maybe_unused]] const void* caller_stack_ = nullptr;
+  [[maybe_unused]] std::size_t caller_stack_bytes_ = 0;
+  [[maybe_unused]] void* own_identity_ = nullptr;
+  [[maybe_unused]] void* caller_identity_ = nullptr;
 };
 
 }  // namespace marquee::standin

@@ -134,6 +134,9 @@ class Launch {
  private:
   void start_block(Slot& slot);
   Thread* pick();
+  void shuffle_last(std::vector<Thread*>& ready) {
+    std::swap(ready[random_.below(static_cast<std::uint32_t>(ready.size()))], ready.back());
+  }
   void make_ready(Thread& thread);
   void settle(Thread& thread);
   void try_barrier(Slot& slot);
@@ -143,6 +146,7 @@ class Launch {
   const unsigned blocks_;
   Random random_;
   std::uint32_t switch_every_;
+  bool in_turn_ = false;  // who was let go on last runs first, or any
   std::vector<unsigned> order_;  // of blocks still to run, last first
   std::vector<Slot*> slots_;
   std::vector<Thread*> ready_[2];  // [starved]
@@ -164,6 +168,7 @@ Launch::Launch(const Kernel& k, unsigned blocks, unsigned rows, const void* a, s
     : kernel(k), args(a), blocks_(blocks), random_(seed) {
   constexpr std::uint32_t kSwitchEvery[] = {2, 8, 32, 128};  // accesses, at most
   switch_every_ = kSwitchEvery[random_.below(4)];
+  in_turn_ = random_.below(2) != 0;
   order_.resize(std::size_t{blocks} * rows);
   std::iota(order_.begin(), order_.end(), 0u);
   switch (random_.below(3)) {
@@ -244,7 +249,7 @@ void Launch::make_ready(Thread& thread) {
 Thread* Launch::pick() {
   std::vector<Thread*>& ready = ready_[ready_[0].empty() ? 1 : 0];
   if (ready.empty()) return nullptr;
-  std::swap(ready[random_.below(static_cast<std::uint32_t>(ready.size()))], ready.back());
+  if (!in_turn_) shuffle_last(ready);
   Thread* thread = ready.back();
   ready.pop_back();
   return thread;
@@ -257,6 +262,7 @@ void Launch::settle(Thread& thread) {
   if (thread.state == State::kReady) {  // let others run first
     if (++thread.switches > kSwitchesMax) stuck(slot, "a thread runs on and on: does it wait for another?");
     make_ready(thread);
+    shuffle_last(ready_[thread.starved ? 1 : 0]);
     return;
   }
   thread.switches = 0;
