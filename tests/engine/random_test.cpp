@@ -82,7 +82,7 @@ void one_round(const EngineKind& kind, std::uint64_t seed) {
 
 TEST_P(RandomTest, RandomStreamsRankAsTheModelDoes) {
   const std::uint64_t seed = seed_or(std::random_device()());
-  const int rounds = rounds_or(40);
+  const int rounds = rounds_or(GetParam().name == "Standin" ? 8 : 40);  // every thread of a kernel is a fiber there
   for (int round = 0; round < rounds; ++round) {
     const std::uint64_t round_seed = seed + static_cast<std::uint64_t>(round);
     one_round(GetParam(), round_seed);
