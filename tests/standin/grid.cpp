@@ -146,7 +146,7 @@ class Launch {
   const unsigned blocks_;
   Random random_;
   std::uint32_t switch_every_;
-  bool in_turn_ = false;  // who was let go on last runs first, or any
+  bool in_turn_ = false;         // who was let go on last runs first, or any
   std::vector<unsigned> order_;  // of blocks still to run, last first
   std::vector<Slot*> slots_;
   std::vector<Thread*> ready_[2];  // [starved]
