@@ -25,7 +25,9 @@ class Gpu {
   Status open() {
     if (Status s = device.make(compute); !s.ok()) return s;
     if (Status s = device.make(copies); !s.ok()) return s;
-    return device.make(here_);
+    if (Status s = device.make(here_); !s.ok()) return s;
+    open_ = true;
+    return {};
   }
 
   Device device;
@@ -48,8 +50,9 @@ class Gpu {
       std::this_thread::yield();
     }
   }
-  // Until everything put into `compute` so far is done.
+  // Until everything put into `compute` so far is done; at once where open() never got there.
   Status sync() const {
+    if (!open_) return {};
     if (Status s = device.record(here_, compute); !s.ok()) return s;
     return wait_for(here_);
   }
@@ -64,6 +67,7 @@ class Gpu {
  private:
   Event here_;
   std::chrono::milliseconds deadline_;
+  bool open_ = false;
 };
 
 // A piece of pinned host memory and one of the device's of the same size: how lists and answers cross. The engine fills

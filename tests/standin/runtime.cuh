@@ -150,6 +150,10 @@ class Stream {
 
  private:
   friend class Device;
+  World::Lane& lane() const {
+    MARQUEE_CHECK(lane_ != nullptr);  // CUDA would quietly take its default stream
+    return *lane_;
+  }
   World::Lane* lane_ = nullptr;
 };
 
@@ -165,6 +169,10 @@ class Event {
 
  private:
   friend class Device;
+  World::Mark& mark() const {
+    MARQUEE_CHECK(mark_ != nullptr);
+    return *mark_;
+  }
   World::Mark* mark_ = nullptr;
 };
 
@@ -223,15 +231,15 @@ class Device {
   Status copy_runs(const Stream& stream, void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
                    std::size_t width, std::size_t rows) const {
     if (width == 0 || rows == 0) return {};
-    return world_->copy_runs(*stream.lane_, to, to_pitch, from, from_pitch, width, rows);
+    return world_->copy_runs(stream.lane(), to, to_pitch, from, from_pitch, width, rows);
   }
   Status zero(const Stream& stream, void* to, std::size_t size) const {
     if (size == 0) return {};
-    return world_->zero(*stream.lane_, to, size);
+    return world_->zero(stream.lane(), to, size);
   }
-  Status record(const Event& event, const Stream& stream) const { return world_->record(*event.mark_, *stream.lane_); }
-  Status wait(const Stream& stream, const Event& event) const { return world_->wait(*stream.lane_, *event.mark_); }
-  Result<bool> passed(const Event& event) const { return world_->passed(*event.mark_); }
+  Status record(const Event& event, const Stream& stream) const { return world_->record(event.mark(), stream.lane()); }
+  Status wait(const Stream& stream, const Event& event) const { return world_->wait(stream.lane(), event.mark()); }
+  Result<bool> passed(const Event& event) const { return world_->passed(event.mark()); }
 
   template <class K>
   Status launch(const Stream& stream, Grid grid, const typename K::Args& args) const {
@@ -245,11 +253,11 @@ class Device {
     const standin::Kernel kernel{typeid(K).name(), K::kThreads, sizeof(Shared), [](void* shared, const void* given) {
                                    K::run(*static_cast<Shared*>(shared), *static_cast<const Args*>(given));
                                  }};
-    return world_->launch(*stream.lane_, kernel, grid, &args, sizeof args);
+    return world_->launch(stream.lane(), kernel, grid, &args, sizeof args);
   }
   Status sort(const Stream& stream, void* scratch, std::size_t scratch_bytes, std::uint64_t* const keys[2],
               std::uint32_t* const values[2], std::size_t n, int begin_bit, int end_bit, bool& flip) const {
-    return world_->sort(*stream.lane_, scratch, scratch_bytes, keys, values, n, begin_bit, end_bit, flip);
+    return world_->sort(stream.lane(), scratch, scratch_bytes, keys, values, n, begin_bit, end_bit, flip);
   }
 
  private:
