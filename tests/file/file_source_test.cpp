@@ -378,5 +378,109 @@ TEST(FileSource, SeekReadsAgainFromALine) {
   }
 }
 
+// What the first lane has to say until it says nothing more.
+Lines read_on(FileSource& source, std::size_t batches_max = std::numeric_limits<std::size_t>::max()) {
+  Lines got;
+  Batch batch({16, 4096, 1});
+  for (std::size_t i = 0; i < batches_max; ++i) {
+    batch.clear();
+    const auto outcome = source.lane(0).read(batch, 64, milliseconds(0));
+    if (!outcome.ok() || outcome.value() != ReadOutcome::kRead) break;
+    for (const Message& m : batch.messages) got.emplace_back(raw(m.offset), std::string(batch.bytes(m)));
+  }
+  return got;
+}
+
+Status seek_to(FileSource& source, std::int64_t line) {
+  PartitionStart start;
+  start.offset = Offset{line};
+  return source.seek({start});
+}
+
+std::string numbered_lines(int first, int end) {
+  std::string text;
+  for (int i = first; i < end; ++i) {
+    if (i % 7 == 3) text += i % 2 == 0 ? "  " : "";  // blank
+    if (i % 7 != 3) text += "line " + std::to_string(i) + std::string(i % 31 == 0 ? 300 : 0, 'x');
+    text += '\n';
+  }
+  return text;
+}
+
+Lines from_line(Lines lines, std::int64_t line) {
+  std::erase_if(lines, [&](const auto& l) { return l.first < line; });
+  return lines;
+}
+
+void write_all(const PipedStdin& pipe, const std::string& bytes) {
+  ASSERT_EQ(::write(pipe.write_end(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+}
+
+TEST(FileSource, APipeThatIsHeldIsReadAgainFromAnyLine) {
+  const PipedStdin pipe;
+  FileSource source({"-"});
+  const std::atomic<bool> stop{false};
+  ASSERT_TRUE(source.open(1, stop).ok());
+  source.hold(PartitionIndex{0}, Offset{0});
+  write_all(pipe, numbered_lines(0, 200) + "half a ");
+  const Lines before = model(numbered_lines(0, 200));
+  EXPECT_EQ(read_on(source), before);
+  // Again and again, each time broken off once: what is read again is held again.
+  for (const std::int64_t line : {0, 1, 3, 4, 63, 64, 150, 199, 200}) {
+    ASSERT_TRUE(seek_to(source, line).ok()) << line;
+    read_on(source, 2);
+    ASSERT_TRUE(seek_to(source, line).ok()) << line;
+    EXPECT_EQ(read_on(source), from_line(before, line)) << line;
+  }
+  ASSERT_TRUE(seek_to(source, 190).ok());
+  write_all(pipe, "line\n" + numbered_lines(201, 300) + "the end");
+  ::close(pipe.write_end());
+  EXPECT_EQ(read_on(source),
+            from_line(model(numbered_lines(0, 200) + "half a line\n" + numbered_lines(201, 300) + "the end"), 190));
+  ASSERT_TRUE(seek_to(source, 300).ok());
+  EXPECT_EQ(read_on(source), (Lines{{300, "the end"}}));
+}
+
+TEST(FileSource, WhatIsLetGoOfAPipeIsGone) {
+  const PipedStdin pipe;
+  FileSource source({"-"});
+  const std::atomic<bool> stop{false};
+  ASSERT_TRUE(source.open(1, stop).ok());
+  source.hold(PartitionIndex{0}, Offset{0});
+  write_all(pipe, numbered_lines(0, 200));
+  read_on(source);
+  source.hold(PartitionIndex{0}, Offset{100});
+  EXPECT_EQ(seek_to(source, 10).code(), Code::kUnavailable);
+  ASSERT_TRUE(seek_to(source, 100).ok());
+  EXPECT_EQ(read_on(source), from_line(model(numbered_lines(0, 200)), 100));
+  source.let_go();
+  EXPECT_EQ(seek_to(source, 100).code(), Code::kUnavailable);
+  EXPECT_TRUE(seek_to(source, 200).ok());
+  ::close(pipe.write_end());
+}
+
+TEST(FileSource, HoldingIsBoundedAndReadingGoesOnAfterACommit) {
+  const PipedStdin pipe;
+  constexpr std::size_t kHeld = 1'000;
+  FileSource source({"-"}, kHeld);
+  const std::atomic<bool> stop{false};
+  ASSERT_TRUE(source.open(1, stop).ok());
+  source.hold(PartitionIndex{0}, Offset{0});
+  write_all(pipe, numbered_lines(0, 500));
+  const Lines all = model(numbered_lines(0, 500));
+  Lines got;
+  while (got.size() < all.size()) {
+    const Lines some = read_on(source);
+    ASSERT_FALSE(some.empty());
+    std::size_t bytes = 0;
+    for (const auto& [line, text] : some) bytes += text.size() + 1;
+    EXPECT_LE(bytes, kHeld + 4096);
+    got.insert(got.end(), some.begin(), some.end());
+    source.hold(PartitionIndex{0}, Offset{got.back().first + 1});  // committed
+  }
+  EXPECT_EQ(got, all);
+  ::close(pipe.write_end());
+}
+
 }  // namespace
 }  // namespace marquee

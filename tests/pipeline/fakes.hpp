@@ -2,11 +2,14 @@
 // sink and a pane log that keep what they get; a clock that a test turns.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -106,10 +109,18 @@ class FakeSource final : public Source {
   Status seek(const std::vector<PartitionStart>& starts) override {
     const std::lock_guard lock(mutex_);
     for (const PartitionStart& s : starts) {
+      // As a pipe would have it: nothing is asked for but what it was told to hold.
+      EXPECT_TRUE(partitions_[raw(s.partition)].discovered || partitions_[raw(s.partition)].held_from);
+      EXPECT_GE(raw(s.offset), raw(partitions_[raw(s.partition)].held_from.value_or(Offset{0})));
       partitions_[raw(s.partition)].next = static_cast<std::size_t>(raw(s.offset));
       partitions_[raw(s.partition)].end_said = false;
     }
     return {};
+  }
+
+  void hold(PartitionIndex p, Offset from) override {
+    const std::lock_guard lock(mutex_);
+    partitions_[raw(p)].held_from = from;
   }
 
  private:
@@ -119,6 +130,7 @@ class FakeSource final : public Source {
     bool end_said = false;
     bool healthy = true;
     bool discovered = false;
+    std::optional<Offset> held_from;
     PartitionStart start;
   };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 namespace marquee {
 namespace {
@@ -15,6 +16,7 @@ using std::chrono::milliseconds;
 constexpr std::size_t kLongLineStepBytes = 1u << 20;
 // A pipe that pauses with a chunk begun: a moment later there may be more, and larger chunks cost less.
 constexpr milliseconds kPipePause{2};
+constexpr std::int64_t kAllLines = std::numeric_limits<std::int64_t>::max();
 
 bool is_blank(const char* line, std::size_t size) {
   return std::all_of(line, line + size, [](char c) { return c == ' ' || c == '\t' || c == '\r'; });
@@ -63,6 +65,7 @@ class FileSource::Lane final : public SourceLane {
   explicit Lane(FileSource& source) : source_(source) {}
   Result<ReadOutcome> read(Batch& batch, std::size_t bytes_max, milliseconds wait) override {
     if (!batch.spans.empty()) return ReadOutcome::kFull;  // one chunk a batch
+    if (!source_.wait_for_room(wait)) return ReadOutcome::kNothing;
     const std::lock_guard lock(source_.mutex_);
     if (!source_.failed_.ok()) return source_.failed_;
     Result<ReadOutcome> outcome = source_.cut_chunk(batch, bytes_max, wait);
@@ -74,7 +77,8 @@ class FileSource::Lane final : public SourceLane {
   FileSource& source_;
 };
 
-FileSource::FileSource(std::vector<std::string> paths) : paths_(std::move(paths)) {}
+FileSource::FileSource(std::vector<std::string> paths, std::size_t held_bytes_max)
+    : paths_(std::move(paths)), held_bytes_max_(held_bytes_max) {}
 FileSource::~FileSource() = default;
 
 Result<std::vector<PartitionStart>> FileSource::open(std::size_t lanes, const std::atomic<bool>&) {
@@ -101,6 +105,7 @@ Result<std::vector<PartitionStart>> FileSource::open(std::size_t lanes, const st
   }
   if (standard_inputs > 1) return Status{Code::kUsage, "standard input (-) can be read only once; name it once"};
   if (!all_regular) bytes_total_ = 0;
+  can_go_back_ = all_regular && standard_inputs == 0;
   lanes_.clear();
   for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back(std::make_unique<Lane>(*this));
   return std::vector<PartitionStart>{partition(PartitionIndex{0})};
@@ -168,6 +173,7 @@ Result<ReadOutcome> FileSource::cut_chunk(Batch& batch, std::size_t bytes_max, m
     std::size_t used = std::min(room, carry_.size() - carry_begin_);
     if (used > 0) std::memcpy(arena, carry_.data() + carry_begin_, used);
     carry_begin_ += used;
+    const std::int64_t first_line = line_;
     LineCutter lines(batch, line_);
     lines.scan(used);
     bool waited = false;
@@ -194,6 +200,7 @@ Result<ReadOutcome> FileSource::cut_chunk(Batch& batch, std::size_t bytes_max, m
     }
     const bool too_long = lines.end() == 0 && used >= room;
     put_back(arena + lines.end(), used - lines.end());
+    keep(first_line, arena, lines.end());
     if (!batch.messages.empty()) {
       batch.arena_used = lines.end();
       line_bytes_ = lines.end() / batch.messages.size() + 1;
@@ -246,6 +253,7 @@ Result<ReadOutcome> FileSource::cut_long_line(Batch& batch, milliseconds wait) {
   }
   const auto size = static_cast<std::size_t>(feed - carry_.data());
   const std::int64_t number = line_++;
+  keep(number, carry_.data(), size + 1);
   if (!is_blank(carry_.data(), size)) batch.append({carry_.data(), size}, 0, Offset{number}, -1);
   carry_begin_ = size + 1;
   carry_is_long_line_ = false;
@@ -255,26 +263,85 @@ Result<ReadOutcome> FileSource::cut_long_line(Batch& batch, milliseconds wait) {
   return deliver(batch);
 }
 
+void FileSource::keep(std::int64_t line, const char* bytes, std::size_t size) {
+  const std::lock_guard lock(held_mutex_);
+  if (!holding_ || size == 0) return;
+  held_.push_back({line, line_, {bytes, bytes + size}});
+  held_bytes_ += size;
+}
+
+bool FileSource::wait_for_room(milliseconds wait) {
+  std::unique_lock lock(held_mutex_);
+  return held_room_.wait_for(lock, wait, [this] { return held_bytes_ < held_bytes_max_; });
+}
+
+// With held_mutex_ taken.
+void FileSource::drop_before(std::int64_t line) {
+  while (!held_.empty() && held_.front().next_line <= line) {
+    held_bytes_ -= held_.front().bytes.size();
+    held_.pop_front();
+  }
+  held_room_.notify_all();
+}
+
+void FileSource::hold(PartitionIndex, Offset from) {
+  if (can_go_back_) return;
+  const std::lock_guard lock(held_mutex_);
+  holding_ = true;
+  drop_before(raw(from));
+}
+
+void FileSource::let_go() {
+  const std::lock_guard lock(held_mutex_);
+  holding_ = false;
+  drop_before(kAllLines);
+}
+
+// What is held from `line` on is to be read again, then what is left of the carry, then the pipe.
+Status FileSource::seek_held(std::int64_t line) {
+  if (!failed_.ok()) return failed_;
+  const std::lock_guard lock(held_mutex_);
+  MARQUEE_CHECK(line <= line_);
+  if (line < (held_.empty() ? line_ : held_.front().line)) {
+    return {Code::kUnavailable,
+            partition(PartitionIndex{0}).topic + " cannot be read a second time; write it to a file and replay that"};
+  }
+  auto at = std::find_if(held_.begin(), held_.end(), [line](const Held& h) { return h.next_line > line; });
+  std::vector<char> again;
+  again.reserve(held_bytes_ + carry_.size() - carry_begin_);
+  if (at != held_.end() && at->line < line) {  // the lines before it stay held
+    const char* p = at->bytes.data();
+    const char* const end = p + at->bytes.size();
+    for (std::int64_t l = at->line; l < line; ++l) p = std::find(p, end, '\n') + 1;
+    again.assign(p, end);
+    at->bytes.resize(static_cast<std::size_t>(p - at->bytes.data()));
+    at->next_line = line;
+    ++at;
+  }
+  for (auto h = at; h != held_.end(); ++h) again.insert(again.end(), h->bytes.begin(), h->bytes.end());
+  held_.erase(at, held_.end());
+  held_bytes_ -= again.size();
+  again.insert(again.end(), carry_.begin() + static_cast<std::ptrdiff_t>(carry_begin_), carry_.end());
+  carry_ = std::move(again);
+  carry_begin_ = 0;
+  line_ = line;
+  return {};
+}
+
 Status FileSource::seek(const std::vector<PartitionStart>& starts) {
   const std::lock_guard lock(mutex_);
-  for (const std::string& path : paths_) {
-    struct stat about{};
-    if (path == "-" || ::stat(path.c_str(), &about) != 0 || !S_ISREG(about.st_mode)) {
-      return {Code::kUnavailable,
-              display_name(path) + " cannot be read a second time; write it to a file and replay that"};
-    }
-  }
+  const std::int64_t target = starts.empty() ? 0 : raw(starts[0].offset);
+  carry_is_long_line_ = false;
+  sequence_ = 0;
+  if (!can_go_back_) return seek_held(target);
+  failed_ = {};
   stream_.reset();
   files_opened_ = 0;
   over_ = false;
-  failed_ = {};
   carry_.clear();
   carry_begin_ = 0;
-  carry_is_long_line_ = false;
   line_ = 0;
-  sequence_ = 0;
   bytes_read_.store(0);
-  const std::int64_t target = starts.empty() ? 0 : raw(starts[0].offset);
   std::vector<char> buffer(kLongLineStepBytes);
   char last = '\n';
   while (line_ < target) {

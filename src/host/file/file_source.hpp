@@ -8,7 +8,9 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,6 +22,7 @@
 namespace marquee {
 
 inline constexpr std::size_t kLineBytesMax = 64u << 20;  // a longer line is an error: this is no NDJSON
+inline constexpr std::size_t kHeldBytesMax = 1u << 30;   // of a pipe, for a recovery; then reading waits for a commit
 
 // How far reading has come; in bytes of the files themselves (packed).
 struct FileProgress {
@@ -29,7 +32,8 @@ struct FileProgress {
 
 class FileSource final : public Source {
  public:
-  explicit FileSource(std::vector<std::string> paths);
+  // At most about `held_bytes_max` bytes of a pipe are held.
+  explicit FileSource(std::vector<std::string> paths, std::size_t held_bytes_max = kHeldBytesMax);
   ~FileSource() override;
 
   // Looks at every file, so that a missing one is told before anything is read.
@@ -39,8 +43,10 @@ class FileSource final : public Source {
   bool healthy(PartitionIndex) const override { return true; }
   PartitionStart partition(PartitionIndex partition) const override;
   std::size_t partition_count() const override { return 1; }
-  // Reads again from the first file up to the line asked for; what came by a pipe is gone.
+  // Reads again from the first file up to the line asked for. Where some file is a pipe, from what is held of them all.
   Status seek(const std::vector<PartitionStart>& starts) override;
+  void hold(PartitionIndex partition, Offset from) override;
+  void let_go() override;
 
   FileProgress progress() const;  // any thread
 
@@ -55,11 +61,29 @@ class FileSource final : public Source {
   // Makes stream_ the next file with something to read, or leaves it null and sets over_.
   Status next_file();
   void put_back(const char* bytes, std::size_t size);
+  // Whole lines that were handed out, the first of them `line`: kept where a recovery may ask for them.
+  void keep(std::int64_t line, const char* bytes, std::size_t size);
+  void drop_before(std::int64_t line);
+  bool wait_for_room(std::chrono::milliseconds wait);
+  Status seek_held(std::int64_t line);
 
   const std::vector<std::string> paths_;
+  const std::size_t held_bytes_max_;
   std::uint64_t bytes_total_ = 0;
+  bool can_go_back_ = true;  // no file is a pipe
   std::atomic<std::uint64_t> bytes_read_{0};
   std::vector<std::unique_ptr<Lane>> lanes_;
+
+  struct Held {
+    std::int64_t line;
+    std::int64_t next_line;
+    std::vector<char> bytes;
+  };
+  std::mutex held_mutex_;  // of what is held: the next one may wait for a silent pipe. Taken after it, never before
+  bool holding_ = false;
+  std::deque<Held> held_;  // without a gap, up to the last line handed out
+  std::size_t held_bytes_ = 0;
+  std::condition_variable held_room_;
 
   std::mutex mutex_;  // of all below
   std::unique_ptr<ByteStream> stream_;

@@ -179,13 +179,13 @@ Status Pipeline::Impl::run(const std::atomic<bool>& stop) {
 
   queue_ = std::make_unique<BatchQueue>(parts_.source->sequenced(), options_.lanes);
   committer_ = std::make_unique<Committer>(parts_, [this] { queue_->wake(); });
+  save();
   start_lanes();
   probe.phase.store(Phase::kRunning);
   probe.set_reason("");
   parts_.log->info("running: " + std::to_string(progress_.partition_count()) + " partitions, " +
                    std::to_string(job_.leaderboards.size()) + " leaderboards");
   epoch_begin_ms_ = last_offsets_ms_ = now_ms();
-  save();
 
   Status status;
   while (true) {
@@ -342,7 +342,9 @@ Status Pipeline::Impl::end_epoch(bool last) {
 }
 
 void Pipeline::Impl::save() {
-  if (engine_->can_be_lost()) saved_ = {epoch_number_, progress_.save(), book_.save()};
+  if (!engine_->can_be_lost()) return;
+  saved_ = {epoch_number_, progress_.save(), book_.save()};
+  for (const OffsetOut& offset : progress_.offsets(epoch_number_)) parts_.source->hold(offset.partition, offset.next);
 }
 
 // The engine is lost. Everything goes back to the last epoch that was handed over, once it has committed, and on from
@@ -379,6 +381,7 @@ Status Pipeline::Impl::recover(const Status& cause) {
     starts.at(raw(offset.partition)).offset = offset.next;
   }
   if (Status s = parts_.source->seek(starts); !s.ok()) return s;
+  if (!engine_->can_be_lost()) parts_.source->let_go();
   epoch_begin_ms_ = now_ms();
   save();
   refresh_gauges();
