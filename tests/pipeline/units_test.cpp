@@ -1,6 +1,8 @@
 // LatenessJudge, carry_over, EngineFeed, Progress, CommitMetadata: the parts of the pipeline that need no thread.
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "pipeline/engine_feed.hpp"
 #include "pipeline/ingest.hpp"
 #include "pipeline/lateness.hpp"
@@ -115,6 +117,47 @@ TEST(Lateness, AsManySlotsAsThereAreRowsOfPanes) {
     ASSERT_EQ(raw(batch.pane(batch.slot()[i], LeaderboardIndex{0})), times[i] / 10);
     ASSERT_EQ(raw(batch.pane(batch.slot()[i], LeaderboardIndex{1})), times[i] / 15);
   }
+}
+
+// Many events are judged by blocks, few one by one: where blocks begin changes nothing, nor where a batch ends.
+TEST(Lateness, BlocksSayWhatSingleEventsSay) {
+  std::mt19937_64 random(5);
+  std::uint64_t late = 0;
+  for (int round = 0; round < 300; ++round) {
+    const JobSpec job = job_with({tumbling(1000), tumbling(2500)}, static_cast<std::int64_t>(random() % 300),
+                                 static_cast<std::int64_t>(random() % 500));
+    const std::size_t count = 1 + random() % 500;
+    const auto step = static_cast<std::int64_t>(1 + random() % 40);
+    const auto back = static_cast<std::int64_t>(1 + random() % 3000);
+    std::vector<EventTimeMs> times;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::int64_t behind = random() % 50 == 0 ? static_cast<std::int64_t>(random()) % back : 0;
+      times.push_back(static_cast<std::int64_t>(i) * step + std::abs(behind));
+      if (random() % 50 == 0) times.back() = std::max<std::int64_t>(0, times.back() - 2 * std::abs(behind));
+    }
+    Batch whole({1024, 1 << 16, 2}), single({1024, 1 << 16, 2});
+    fill(whole, times);
+    fill(single, times);
+    LatenessJudge judge_whole(job), judge_single(job);
+    std::vector<EventTimeMs> highest_whole = {kNoTime}, highest_single = {kNoTime};
+    judge_whole.judge(whole, 0, highest_whole, true);
+    for (std::size_t i = 0; i < count; ++i) {
+      single.event_count = static_cast<std::uint32_t>(i + 1);
+      judge_single.judge(single, static_cast<std::uint32_t>(i), highest_single, true);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      for (const LeaderboardIndex l : {LeaderboardIndex{0}, LeaderboardIndex{1}}) {
+        ASSERT_EQ(whole.pane(whole.slot()[i], l), single.pane(single.slot()[i], l)) << "round " << round << ", " << i;
+      }
+    }
+    EXPECT_EQ(highest_whole, highest_single);
+    EXPECT_EQ(whole.spans[0].event_time_max, single.spans[0].event_time_max);
+    EXPECT_EQ(whole.spans[0].first_event_time, single.spans[0].first_event_time);
+    EXPECT_EQ(whole.verdicts[Verdict::kLate], single.verdicts[Verdict::kLate]);
+    EXPECT_EQ(whole.letters.size(), single.letters.size());
+    late += whole.verdicts[Verdict::kLate];
+  }
+  EXPECT_GT(late, 100u);
 }
 
 // A message's own bytes may begin before those of its first record.

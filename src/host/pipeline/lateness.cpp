@@ -23,13 +23,27 @@ void LatenessJudge::judge(Batch& batch, std::uint32_t first, std::span<EventTime
     known_.fill({});
     ++stamp_;
   }
+  const bool one_span = batch.spans.size() == 1;
+  for (std::uint32_t i = first; i < batch.event_count;) {
+    const std::uint32_t end = std::min(batch.event_count, i + kBlock);
+    if (!one_span || end - i < kBlock || !judge_block(batch, i, highest[0])) {
+      judge_singly(batch, i, end, highest, keep_late_letters);
+    }
+    i = end;
+  }
+  batch.verdicts[Verdict::kLate] = batch.slot_events[0];
+  batch.verdicts[Verdict::kCounted] = batch.event_count - batch.slot_events[0];
+}
+
+void LatenessJudge::judge_singly(Batch& batch, std::uint32_t first, std::uint32_t end, std::span<EventTimeMs> highest,
+                                 bool keep_late_letters) {
   const EventTimeMs* time = batch.time_ms();
   const std::uint32_t* record = batch.record();
   std::uint32_t* slot = batch.slot();
   const bool one_span = batch.spans.size() == 1;
-  for (std::uint32_t i = first; i < batch.event_count; ++i) {
+  for (std::uint32_t i = first; i < end; ++i) {
     const std::uint32_t at = one_span ? 0 : batch.messages[batch.records[record[i]].message].span;
-    const EventTimeMs watermark = highest[at] == kNoTime ? kNoTime : highest[at] - job_.time.disorder_ms;
+    const EventTimeMs watermark = watermark_after(highest[at]);
     std::uint32_t found = 0;
     bool hit = false;
     for (const Known& k : known_) {
@@ -51,8 +65,28 @@ void LatenessJudge::judge(Batch& batch, std::uint32_t first, std::span<EventTime
     if (time[i] > highest[at]) highest[at] = time[i];
     if (time[i] > span.event_time_max) span.event_time_max = time[i];
   }
-  batch.verdicts[Verdict::kLate] = batch.slot_events[0];
-  batch.verdicts[Verdict::kCounted] = batch.event_count - batch.slot_events[0];
+}
+
+bool LatenessJudge::judge_block(Batch& batch, std::uint32_t first, EventTimeMs& highest) const {
+  const EventTimeMs* const time = batch.time_ms() + first;
+  EventTimeMs lo = time[0], hi = time[0];
+  for (std::uint32_t i = 1; i < kBlock; ++i) {
+    lo = std::min(lo, time[i]);
+    hi = std::max(hi, time[i]);
+  }
+  const EventTimeMs before = watermark_after(highest), after = watermark_after(std::max(highest, hi));
+  const auto k = std::find_if(known_.begin(), known_.end(), [&](const Known& known) {
+    return known.slot != 0 && lo >= known.time_lo && hi < known.time_hi && before >= known.watermark_lo &&
+           after < known.watermark_hi;
+  });
+  if (k == known_.end()) return false;
+  std::fill_n(batch.slot() + first, kBlock, k->slot);
+  batch.slot_events[k->slot] += kBlock;
+  PartitionSpan& span = batch.spans[0];
+  if (span.first_event_time == kNoTime) span.first_event_time = time[0];
+  span.event_time_max = std::max(span.event_time_max, hi);
+  highest = std::max(highest, hi);
+  return true;
 }
 
 std::uint32_t LatenessJudge::slot_for(Batch& batch, EventTimeMs time, EventTimeMs watermark) {
