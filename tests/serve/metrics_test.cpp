@@ -271,6 +271,14 @@ TEST_F(MetricsTest, BuildPhaseAndProcess) {
   EXPECT_GT(exposition.value("marquee_process_start_time_seconds").value_or(0), 1.6e9);
 }
 
+TEST_F(MetricsTest, ALostEngineIsNotWhatIsRunning) {
+  config.engine = "cuda";
+  probe.degraded = true;
+  const Exposition exposition(text());
+  EXPECT_EQ(exposition.value("marquee_build_info", {{"version", MARQUEE_VERSION}, {"engine", "cpu"}}), 1);
+  EXPECT_EQ(exposition.value("marquee_degraded"), 1);
+}
+
 TEST_F(MetricsTest, TheTableOfTheReadmeNamesEveryMetric) {
   probe.watermark_known = true;
   probe.lag_messages = 0;

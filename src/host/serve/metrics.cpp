@@ -169,7 +169,10 @@ constexpr auto kHistogram = MetricType::Histogram;
 // Every metric there is, in the order of the exposition.
 constexpr MetricRow kMetrics[] = {
     {"marquee_build_info", kGauge, "version, engine", "Always 1; what is running.",
-     [](const Scrape& s, Series& out) { out.add(1.0, {{"version", MARQUEE_VERSION}, {"engine", s.config.engine}}); }},
+     [](const Scrape& s, Series& out) {
+       const bool lost = s.probe.degraded.load(std::memory_order_relaxed);  // then the CPU does its work
+       out.add(1.0, {{"version", MARQUEE_VERSION}, {"engine", lost ? "cpu" : s.config.engine}});
+     }},
     {"marquee_ready", kGauge, "", "1 when /readyz answers 200.",
      [](const Scrape& s, Series& out) {
        out.add(is_ready(s.probe.phase.load(std::memory_order_relaxed), s.probe.reason()) ? 1.0 : 0.0);
