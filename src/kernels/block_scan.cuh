@@ -1,4 +1,4 @@
-// BlockScan: sums over the threads of a block, exclusive, in thread order. Two barriers; every thread arrives.
+// BlockScan: sums over the threads of a block, exclusive, in thread order. One barrier; every thread arrives.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,8 @@ struct BlockScan {
 };
 
 // BlockClaim: a place for each thread that wants one, in lists that all blocks of a launch append to: one global
-// addition a block and list. Every thread arrives; ends with a barrier.
+// addition a block and list. Two barriers; every thread arrives. The next claim may follow at once: it writes warp_sum,
+// which this one last read before its second barrier, and, behind its own first, base.
 template <unsigned kThreads, unsigned kLists>
 struct BlockClaim {
   static_assert(kLists >= 1 && kLists <= 3, "ten bits a list");
@@ -65,7 +66,6 @@ struct BlockClaim {
     }
     simt::barrier();
     for (unsigned i = 0; i < kLists; ++i) place[i] = shared.base[i] + (before >> (kShift * i) & kMask);
-    simt::barrier();
   }
 };
 

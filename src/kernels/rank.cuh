@@ -182,7 +182,7 @@ struct Select {
     if (measure_max > simt::load(&args.counts->measure_max)) {
       simt::global::max(&args.counts->measure_max, measure_max);
     }
-    simt::barrier();
+    // Behind the barriers of the last claim, or that after clear(), nobody has added.
     Cache::drain(shared.cache, [&](std::uint64_t key, std::uint32_t, std::uint64_t views) {
       simt::global::add(&args.events[key - 1], views);
     });
@@ -289,8 +289,7 @@ struct Places {
       const std::uint32_t before = Scan::exclusive(shared.scan, taken, total);
       if (simt::thread() == 0) shared.base = total == 0 ? 0 : simt::global::fetch_add(&args.counts->taken, total);
       simt::barrier();
-      if (group < args.group_bound) args.place[group] = shared.base + before;
-      simt::barrier();
+      if (group < args.group_bound) args.place[group] = shared.base + before;  // written behind the next scan's barrier
     }
   }
 };

@@ -1,4 +1,6 @@
 // What submit() and end_epoch() add up: sizes around the edges of blocks and batches, hot keys, growth, leaderboards.
+#include <algorithm>
+
 #include "engine/engine_world.hpp"
 
 namespace marquee::test {
@@ -60,7 +62,7 @@ TEST_P(AggregateTest, EveryCountAroundABatchsEdgeAddsUp) {
 
 TEST_P(AggregateTest, OneHotKeyWithTheLongestWatchTimesDoesNotOverflow) {
   World world(GetParam());
-  world.batch_events_max = 16'384;
+  world.batch_events_max = std::max(many(16'384), 2048u);  // tables have room for many such
   world.start();
   for (int epoch = 0; epoch < 2; ++epoch) {
     world.submit(std::vector<Event>(60'000, {.item = 9, .watch_ms = static_cast<std::uint32_t>(kWatchMsMax)}));
@@ -74,7 +76,7 @@ TEST_P(AggregateTest, OneHotKeyWithTheLongestWatchTimesDoesNotOverflow) {
 // wrong.
 TEST_P(AggregateTest, AKeysCountMayEndOnAnyPowerOfTwo) {
   World world(GetParam());
-  world.batch_events_max = 16'384;
+  world.batch_events_max = std::max(many(16'384), 2048u);  // tables have room for many such
   world.start();
   std::uint32_t item = 1;
   for (const std::uint32_t power : {4096u, 8192u, 16'384u, 32'768u}) {
@@ -98,12 +100,12 @@ TEST_P(AggregateTest, ARefusedItemMayBeHotToo) {
 
 TEST_P(AggregateTest, ThirtyPercentOnOneKeyAmongManyAddsUp) {
   World world(GetParam());
-  world.batch_events_max = 4096;
+  world.batch_events_max = std::max(many(4096), 2048u);
   world.start();
   std::mt19937_64 random(1);
-  std::vector<Event> events(200'000);
+  std::vector<Event> events(many(200'000));
   for (Event& event : events) {
-    event.item = random() % 10 < 3 ? 1 : static_cast<std::uint32_t>(2 + random() % 50'000);
+    event.item = random() % 10 < 3 ? 1 : static_cast<std::uint32_t>(2 + random() % many(50'000));
     event.combination = event.item % 8 + 1;
     event.watch_ms = static_cast<std::uint32_t>(random() % 1000);
   }
@@ -114,15 +116,15 @@ TEST_P(AggregateTest, ThirtyPercentOnOneKeyAmongManyAddsUp) {
 
 TEST_P(AggregateTest, ATableGrowsWithinABatchAndBetweenEpochs) {
   World world(GetParam());
-  world.batch_events_max = 1u << 16;
+  world.batch_events_max = many(1u << 16);
   world.start();
-  world.submit(distinct_items(150'000));
+  world.submit(distinct_items(many(150'000)));
   world.end_epoch();
-  world.submit(distinct_items(300'000, 100'000));
+  world.submit(distinct_items(many(300'000), many(100'000)));
   world.end_epoch();
-  world.submit(distinct_items(10, 399'995));
+  world.submit(distinct_items(10, many(400'000) - 5));
   world.end_epoch();
-  EXPECT_EQ(world.engine().stats().entries, 400'004u);
+  EXPECT_EQ(world.engine().stats().entries, many(400'000) + 4);
   world.rank_all_panes();
 }
 
@@ -218,11 +220,11 @@ TEST_P(AggregateTest, ManyEpochsAddUpToTheirSum) {
   World world(GetParam());
   world.start();
   std::mt19937_64 random(3);
-  for (int epoch = 0; epoch < 60; ++epoch) {
+  for (int epoch = 0; epoch < rounds(60); ++epoch) {
     std::vector<Event> events(random() % 3000);
     for (Event& event : events) {
       event.item = static_cast<std::uint32_t>(1 + random() % 2000);
-      event.slot = static_cast<std::uint32_t>(1 + static_cast<std::uint64_t>(epoch) / 10 + random() % 2);
+      event.slot = static_cast<std::uint32_t>(1 + static_cast<std::uint64_t>(epoch) * 6 / rounds(60) + random() % 2);
       event.watch_ms = static_cast<std::uint32_t>(random() % 9);
     }
     world.submit(events);

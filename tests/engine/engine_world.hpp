@@ -15,6 +15,7 @@
 
 #include "core/engine.hpp"
 #include "engine/engine_kinds.hpp"
+#include "kernels/tuning.hpp"
 
 namespace marquee::test {
 
@@ -96,6 +97,15 @@ class World final : private Texts, private BatchHome {
   mutable std::map<std::uint32_t, std::string> more_texts_;
   std::vector<bool> named_;  // [item]
 };
+
+// Sizes and rounds of tests, less where ThreadSanitizer watches every thread of a kernel: there the kernels' thresholds
+// are as much lower (tests/standin/small), so `many(n)` is on the same side of them in either build.
+constexpr std::uint32_t many(std::uint32_t n) {
+  return n / (65'536 / tuning::kSelectRowsMin);
+}
+constexpr int rounds(int n) {
+  return tuning::kSelectRowsMin < 65'536 ? n / 4 : n;
+}
 
 // `n` events, each of another item from `first` on.
 std::vector<Event> distinct_items(std::uint32_t n, std::uint32_t first = 1);

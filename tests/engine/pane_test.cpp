@@ -157,13 +157,13 @@ TEST_P(PaneTest, AnIdThatIsReusedStartsFromNothing) {
 
 TEST_P(PaneTest, MemoryIsReportedAndGivenBack) {
   World world(GetParam());
-  world.batch_events_max = 1u << 16;
+  world.batch_events_max = many(1u << 16);
   world.start();
   const std::size_t empty = world.engine().stats().memory_bytes;  // some engines take what they need at start
-  world.submit(distinct_items(200'000));
+  world.submit(distinct_items(many(200'000)));
   world.end_epoch();
   const std::size_t full = world.engine().stats().memory_bytes;
-  EXPECT_GE(full - empty, 200'000u * 24u);
+  EXPECT_GE(full - empty, many(200'000) * 24u);
   world.clear();
   EXPECT_LT(world.engine().stats().memory_bytes - empty, (full - empty) / 4);
 }

@@ -82,13 +82,13 @@ void one_round(const EngineKind& kind, std::uint64_t seed) {
 
 TEST_P(RandomTest, RandomStreamsRankAsTheModelDoes) {
   const std::uint64_t seed = seed_or(std::random_device()());
-  const int rounds = rounds_or(GetParam().name == "Standin" ? 8 : 40);  // every thread of a kernel is a fiber there
-  for (int round = 0; round < rounds; ++round) {
+  const int n = rounds_or(rounds(GetParam().name == "Standin" ? 8 : 40));  // every thread of a kernel is a fiber there
+  for (int round = 0; round < n; ++round) {
     const std::uint64_t round_seed = seed + static_cast<std::uint64_t>(round);
     one_round(GetParam(), round_seed);
     if (HasFailure()) FAIL() << "repeat with MARQUEE_SEED=" << round_seed << " MARQUEE_ROUNDS=1";
   }
-  std::printf("seed %llu, %d rounds\n", static_cast<unsigned long long>(seed), rounds);
+  std::printf("seed %llu, %d rounds\n", static_cast<unsigned long long>(seed), n);
 }
 
 }  // namespace

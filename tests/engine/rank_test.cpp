@@ -86,7 +86,7 @@ TEST_P(RankTest, ItemsWithoutWatchTimeRankBehindByText) {
 
 TEST_P(RankTest, EveryKUpToAThousandCutsRight) {
   std::mt19937_64 random(4);
-  std::vector<Event> events(60'000);
+  std::vector<Event> events(many(60'000));
   for (Event& event : events) {
     const std::uint64_t r = random() % 3000;
     event.item = static_cast<std::uint32_t>(1 + r * r / 3000);
@@ -125,12 +125,12 @@ TEST_P(RankTest, TheOrderOfArrivalDoesNotMatter) {
     World world(GetParam());
     world.job.leaderboards[0].measure = Measure::kWatchMs;
     world.set_top(100);
-    world.batch_events_max = 1u << 15;
+    world.batch_events_max = many(1u << 15);
     world.start();
-    std::vector<Event> events = distinct_items(120'000);
+    std::vector<Event> events = distinct_items(many(120'000));
     for (std::uint32_t i = 0; i < events.size(); ++i) {
       events[i].combination = 1 + i % 2;
-      events[i].watch_ms = rising ? i / 3 : 120'000 - i / 3;
+      events[i].watch_ms = rising ? i / 3 : many(120'000) - i / 3;
     }
     world.submit(events);
     world.end_epoch();
@@ -139,10 +139,10 @@ TEST_P(RankTest, TheOrderOfArrivalDoesNotMatter) {
 }
 
 TEST_P(RankTest, AMillionWayTieIsSettledByTextWithoutReadingTextsManyTimes) {
-  constexpr std::uint32_t kItems = 1'000'000;
+  constexpr std::uint32_t kItems = many(1'000'000);
   World world(GetParam());
   world.set_top(100);
-  world.batch_events_max = 1u << 18;
+  world.batch_events_max = many(1u << 18);
   world.texts.resize(kItems + 1);
   for (std::uint32_t i = 1; i <= kItems; ++i)
     world.texts[i] = std::to_string(std::uint64_t{i} * 2654435761u % 1'000'003u);
@@ -155,7 +155,7 @@ TEST_P(RankTest, AMillionWayTieIsSettledByTextWithoutReadingTextsManyTimes) {
 }
 
 TEST_P(RankTest, TiesThatAgreeInTheirFirst200BytesAreSettledBehindThem) {
-  constexpr std::uint32_t kItems = 20'000;
+  constexpr std::uint32_t kItems = many(20'000);
   World world(GetParam());
   world.set_top(50);
   world.texts.resize(kItems + 1);
@@ -188,25 +188,26 @@ TEST_P(RankTest, TiesOfGrowingPrefixesAreSettledRoundAfterRound) {
 
 TEST_P(RankTest, OneGiantGroupAmongTinyOnes) {
   World world(GetParam());
-  world.batch_events_max = 1u << 15;
+  world.batch_events_max = many(1u << 15);
   world.start();
-  std::vector<Event> events = distinct_items(200'000);
+  std::vector<Event> events = distinct_items(many(200'000));
   std::mt19937_64 random(7);
   for (Event& event : events)
     event.combination = random() % 1000 == 0 ? static_cast<std::uint32_t>(2 + random() % 60) : 1;
   world.submit(events);
-  for (int i = 0; i < 3; ++i) world.submit(distinct_items(5000, static_cast<std::uint32_t>(1 + random() % 100'000)));
+  for (int i = 0; i < 3; ++i)
+    world.submit(distinct_items(many(5000), 1 + static_cast<std::uint32_t>(random()) % many(100'000)));
   world.end_epoch();
   world.rank(0, 0, 0);
 }
 
 TEST_P(RankTest, AHundredThousandGroupsOfOneItem) {
-  constexpr std::uint32_t kGroups = 100'000;
+  constexpr std::uint32_t kGroups = many(100'000);
   World world(GetParam());
   world.job.budgets.groups = kGroups;
   world.job.budgets.combinations = kGroups;
   world.set_top(3);
-  world.batch_events_max = 1u << 15;
+  world.batch_events_max = many(1u << 15);
   world.groups.assign(1, {0});
   for (std::uint32_t g = 1; g <= kGroups; ++g) world.groups.push_back({g});
   world.start();
@@ -251,7 +252,7 @@ TEST_P(RankTest, AFloorNeverHidesAnItemThatOvertakes) {
   world.set_top(3);
   world.start();
   std::mt19937_64 random(8);
-  for (int epoch = 0; epoch < 100; ++epoch) {
+  for (int epoch = 0; epoch < rounds(100); ++epoch) {
     std::vector<Event> events(200);
     for (Event& event : events) {
       event.item = static_cast<std::uint32_t>(1 + random() % (10 + static_cast<std::uint64_t>(epoch)));

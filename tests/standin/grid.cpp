@@ -8,6 +8,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -66,6 +67,10 @@ constexpr const char* kWarpNames[] = {"ballot", "shuffle", "shuffle_up", "warp_b
 void poison_unseen(std::byte* data, std::size_t size) {
   volatile std::byte* to = data;  // or the compiler makes it a memset, which is seen
   for (std::size_t i = 0; i < size; ++i) to[i] = std::byte{0xa5};
+}
+
+bool same(const std::source_location& a, const std::source_location& b) {
+  return a.line() == b.line() && (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
 }
 
 class Launch;
@@ -290,9 +295,18 @@ void Launch::settle(Thread& thread) {
   }
 }
 
-// CUDA's rule: whoever has not returned has to arrive.
+// CUDA's rule: whoever has not returned has to arrive, and at the same barrier.
 void Launch::try_barrier(Slot& slot) {
   if (slot.at_barrier < slot.live) return;
+  const Thread* first = nullptr;
+  for (unsigned i = 0; i < kernel.threads; ++i) {
+    const Thread& t = *slot.threads[i];
+    if (t.state != State::kAtBarrier) continue;
+    if (first == nullptr) first = &t;
+    if (!same(t.where, first->where)) {
+      stuck(slot, "threads of a block are at different barriers");
+    }
+  }
   slot.at_barrier = 0;
   ++slot.barrier_rounds;
   ++counters.barriers;

@@ -125,6 +125,7 @@ class World {
   Status call(const char* what);
   void enqueue(Lane& lane, std::unique_ptr<Operation> operation);
   bool step();  // runs one operation; false where there is none, or the device does not move
+  void stop();
   void lose();
   const Kind& kind_of(const void* data, std::size_t size, const char* what) const;
   void let_go(const void* data, std::size_t size, const char* what);

@@ -345,7 +345,16 @@ TEST(Simt, SharedMemoryIsPoisonBeforeEachBlock) {
 
 // --- What is wrong is said, and where.
 
-enum class Mistake { kLaneMissing, kBarrierInBranch, kOtherMask, kNotNamed, kGlobalAsShared, kUnaligned, kSpin };
+enum class Mistake {
+  kLaneMissing,
+  kBarrierInBranch,
+  kOtherBarrier,
+  kOtherMask,
+  kNotNamed,
+  kGlobalAsShared,
+  kUnaligned,
+  kSpin
+};
 
 template <Mistake kMistake>
 struct Wrong {
@@ -364,6 +373,12 @@ struct Wrong {
     } else if constexpr (kMistake == Mistake::kBarrierInBranch) {
       if (t >= 32) simt::barrier();
       if (t < 32) simt::warp_barrier(t == 0 ? 3u : simt::kAllLanes);
+    } else if constexpr (kMistake == Mistake::kOtherBarrier) {
+      if (t < 32) {
+        simt::barrier();
+      } else {
+        simt::barrier();
+      }
     } else if constexpr (kMistake == Mistake::kOtherMask) {
       simt::shuffle(t < 16 ? 0x0001ffffu : simt::kAllLanes, t, 0);
     } else if constexpr (kMistake == Mistake::kNotNamed) {
@@ -401,6 +416,10 @@ TEST(SimtDeathTest, AMissingLaneIsNamed) {
 TEST(SimtDeathTest, ABarrierThatNotAllReachIsReported) {
   EXPECT_DEATH(make_mistake<Mistake::kBarrierInBranch>(),
                "no thread can go on(.|\n)*at warp_barrier\\(0x00000003\\)(.|\n)*warp 1, lanes 0-31: at barrier\\(\\)");
+}
+
+TEST(SimtDeathTest, BarriersOfTwoBranchesAreNotOne) {
+  EXPECT_DEATH(make_mistake<Mistake::kOtherBarrier>(), "different barriers: kernel");
 }
 
 TEST(SimtDeathTest, LanesThatDisagreeAreReported) {

@@ -100,7 +100,13 @@ void World::fail_at_call(std::uint64_t n, Fault fault) {
   state_->fault = fault;
 }
 
+// The device does nothing from now on. What it has read may be written over: nobody reads what it made of it.
+void World::stop() {
+  for (Lane& lane : state_->lanes) standin::acquire(&lane.done_edge);
+}
+
 void World::lose() {
+  stop();
   state_->lost = true;
   for (Lane& lane : state_->lanes) lane.queue.clear();
 }
@@ -117,6 +123,7 @@ Status World::call(const char* what) {
         s.breaks = true;
         break;
       case Fault::kHang:
+        stop();
         s.hung = true;
     }
   }
