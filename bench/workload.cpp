@@ -140,23 +140,32 @@ std::vector<std::span<std::byte>> Batches::columns() const {
   return out;
 }
 
-std::string difference(const Partials& partials, const std::vector<Sums>& expected) {
+std::string difference(std::span<const PartialRow> rows, const std::vector<Sums>& expected) {
   std::size_t keys = 0;
   for (const Sums& sums : expected) keys += sums.views > 0 ? 1 : 0;
-  std::size_t rows = 0;
-  for (const PanePartials& pane : partials.panes) {
-    if (pane.leaderboard != LeaderboardIndex{0} || pane.pane != PaneIndex{1}) return "rows of another pane";
-    rows += pane.rows.size();
-    for (const PartialRow& row : pane.rows) {
-      if (raw(row.item) >= expected.size() || row.group != group_of_item(raw(row.item)) ||
-          Sums{row.views, row.watch_ms} != expected[raw(row.item)]) {
-        return "item " + std::to_string(raw(row.item)) + " has " + std::to_string(row.views) + " views and " +
-               std::to_string(row.watch_ms) + " ms in group " + std::to_string(raw(row.group));
-      }
+  std::vector<bool> seen(expected.size(), false);
+  for (const PartialRow& row : rows) {
+    const std::uint32_t item = raw(row.item);
+    if (item >= expected.size() || row.group != group_of_item(item) ||
+        Sums{row.views, row.watch_ms} != expected[item]) {
+      return "item " + std::to_string(item) + " has " + std::to_string(row.views) + " views and " +
+             std::to_string(row.watch_ms) + " ms in group " + std::to_string(raw(row.group));
     }
+    if (seen[item]) return "item " + std::to_string(item) + " stands there twice";
+    seen[item] = true;
   }
-  if (rows != keys) return std::to_string(rows) + " entries, where " + std::to_string(keys) + " are right";
+  if (rows.size() != keys)
+    return std::to_string(rows.size()) + " entries, where " + std::to_string(keys) + " are right";
   return {};
+}
+
+std::string difference(const Partials& partials, const std::vector<Sums>& expected) {
+  if (partials.panes.empty()) return difference(std::span<const PartialRow>(), expected);
+  const PanePartials& pane = partials.panes[0];
+  if (partials.panes.size() > 1 || pane.leaderboard != LeaderboardIndex{0} || pane.pane != PaneIndex{1}) {
+    return "rows of another pane";
+  }
+  return difference(pane.rows, expected);
 }
 
 std::vector<PartialRow> make_rows(std::uint32_t count, std::uint32_t groups, Spread spread) {

@@ -69,7 +69,8 @@ class Batches final : public BatchHome {
   std::uint64_t events_ = 0;
 };
 
-// Empty where the rows of a pane's one epoch are what `expected` says; else the first difference.
+// Empty where the rows of the pane's one epoch are what `expected` says; else the first difference.
+std::string difference(std::span<const PartialRow> rows, const std::vector<Sums>& expected);
 std::string difference(const Partials& partials, const std::vector<Sums>& expected);
 
 // --- Ranking

@@ -8,7 +8,6 @@
 #include <memory>
 #include <thread>
 
-#include "core/entry_key.hpp"
 #include "core/result.hpp"
 #include "cpu/cpu_engine.hpp"
 
@@ -50,16 +49,6 @@ std::pair<std::string, std::string> with(const char* name, std::string_view valu
 Status right_or(const std::string& what, const std::string& wrong) {
   if (wrong.empty()) return {};
   return {Code::kInternal, "wrong answer, so no figure: " + what + ": " + wrong};
-}
-
-Partials as_partials(const std::vector<gpu::Entry>& entries) {
-  Partials out;
-  PanePartials& pane = out.panes.emplace_back();
-  pane.pane = PaneIndex{1};
-  for (const gpu::Entry& entry : entries) {
-    pane.rows.push_back({group_of(entry.key), item_of(entry.key), entry.views, entry.watch_ms});
-  }
-  return out;
 }
 
 // values[rounds] of what `one` measures.
@@ -202,7 +191,7 @@ class Measuring {
       if (!seconds.ok()) return seconds.status();
       const auto entries = gpu_.aggregated();
       if (!entries.ok()) return entries.status();
-      MARQUEE_TRY(right_or("aggregation", difference(as_partials(entries.value()), events.expected)));
+      MARQUEE_TRY(right_or("aggregation", difference(entries.value(), events.expected)));
       add_rate("aggregate", settings, count, seconds.value());
     }
     settings.pop_back();
@@ -211,7 +200,7 @@ class Measuring {
     if (!sorting.ok()) return sorting.status();
     const auto reduced = gpu_.reduced();
     if (!reduced.ok()) return reduced.status();
-    MARQUEE_TRY(right_or("sort and reduce", difference(as_partials(reduced.value()), events.expected)));
+    MARQUEE_TRY(right_or("sort and reduce", difference(reduced.value(), events.expected)));
     add_rate("aggregate", settings, count, sorting.value());
     return aggregation_on_cpu(events, keys, settings);
   }

@@ -11,7 +11,7 @@ World* newest = nullptr;
 
 Result<std::unique_ptr<Trials>> Trials::open() {
   WorldOptions options;
-  options.memory_bytes = std::uint64_t{1} << 33;
+  options.memory_bytes = std::uint64_t{1} << 31;
   const auto world = std::make_shared<World>(options);
   newest = world.get();
   auto parts = std::make_unique<Parts>(world->device(), world);

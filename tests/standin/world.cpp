@@ -235,7 +235,8 @@ Status World::pin(void* data, std::size_t size) {
   if (Status s = call("pinning host memory"); !s.ok()) return s;
   const auto next = state_->memory.lower_bound(address(data) + size);
   if (next != state_->memory.begin() && std::prev(next)->first + std::prev(next)->second.size > address(data)) {
-    die("pinning memory that is pinned or allocated already");
+    if (std::prev(next)->second.kind != Kind::kPinnedByCaller) die("pinning memory that is allocated already");
+    return {Code::kUnavailable, "the GPU is lost: pinning host memory: it is pinned already"};
   }
   state_->memory[address(data)] = {size, Kind::kPinnedByCaller};
   return {};

@@ -47,13 +47,6 @@ struct EventColumns {
   std::span<const std::uint32_t> watch_ms;
 };
 
-// What a key has come to.
-struct Entry {
-  std::uint64_t key = 0;  // entry_key(group, item)
-  std::uint64_t views = 0;
-  std::uint64_t watch_ms = 0;
-};
-
 enum class CopyPath { kHostToDevice, kDeviceToHost, kWithinDevice };
 
 // Owns the device's objects. One thread. Every call waits for the device, and its inputs and answers are host memory;
@@ -101,10 +94,10 @@ class Trials {
   // Aggregate over those events, `batch` of them a launch, into the table, which is emptied first (not timed).
   Result<double> aggregate(std::uint32_t batch);
   // What the table holds; in no order.
-  Result<std::vector<Entry>> aggregated();
+  Result<std::vector<PartialRow>> aggregated();
   // The same sums by a sort of all events by key and a reduction of what is equal, as one writes it with Thrust.
   Result<double> sort_and_reduce();
-  Result<std::vector<Entry>> reduced();
+  Result<std::vector<PartialRow>> reduced();
   // Puts rows on the device; below 2^31.
   Status load_rows(std::span<const PartialRow> rows);
   // Sorts them all by group, then views descending; group_bound is above every group, views_max no less than any views.

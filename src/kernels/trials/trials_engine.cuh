@@ -13,6 +13,10 @@
 
 namespace marquee::gpu {
 
+inline PartialRow row_of(std::uint64_t key, std::uint64_t delta) {
+  return {group_of(key), item_of(key), PackedDelta::views(delta), PackedDelta::watch_ms(delta)};
+}
+
 Status Trials::load_events(const EventColumns& events, std::uint32_t keys, std::span<const std::uint32_t> group_of) {
   const std::size_t n = events.item.size();
   MARQUEE_CHECK(n > 0 && events.combination.size() == n && events.watch_ms.size() == n);
@@ -64,17 +68,17 @@ Result<double> Trials::aggregate(std::uint32_t batch) {
   });
 }
 
-Result<std::vector<Entry>> Trials::aggregated() {
+Result<std::vector<PartialRow>> Trials::aggregated() {
   const Parts::Resident& r = parts_->resident;
   std::vector<TableCounts> counts(1);
   std::vector<Slot> slots(r.ref.slot_count());
   MARQUEE_TRY(parts_->download(parts_->at<TableCounts>(r.counts), counts));
   MARQUEE_TRY(parts_->download(r.ref.slots(), slots));
-  std::vector<Entry> out;
+  std::vector<PartialRow> out;
   out.reserve(counts[0].keys);
   for (const Slot& slot : slots) {
     if (slot.key == 0) continue;
-    out.push_back({stored_key(slot.key), PackedDelta::views(slot.delta), PackedDelta::watch_ms(slot.delta)});
+    out.push_back(row_of(stored_key(slot.key), slot.delta));
   }
   if (out.size() != counts[0].keys) return Status{Code::kInternal, "a table counts other keys than it holds"};
   return out;
@@ -96,16 +100,14 @@ Result<double> Trials::sort_and_reduce() {
   });
 }
 
-Result<std::vector<Entry>> Trials::reduced() {
+Result<std::vector<PartialRow>> Trials::reduced() {
   const SortAndReduce::Sums& sums = parts_->resident.reduced;
   std::vector<std::uint64_t> keys(sums.count);
   std::vector<std::uint64_t> deltas(sums.count);
   MARQUEE_TRY(parts_->download(sums.keys, keys));
   MARQUEE_TRY(parts_->download(sums.deltas, deltas));
-  std::vector<Entry> out;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    out.push_back({keys[i], PackedDelta::views(deltas[i]), PackedDelta::watch_ms(deltas[i])});
-  }
+  std::vector<PartialRow> out;
+  for (std::size_t i = 0; i < keys.size(); ++i) out.push_back(row_of(keys[i], deltas[i]));
   return out;
 }
 
