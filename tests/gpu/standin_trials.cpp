@@ -6,12 +6,11 @@ namespace marquee::gpu {
 namespace {
 
 World* newest = nullptr;
+WorldOptions options{.memory_bytes = std::uint64_t{1} << 31};
 
 }  // namespace
 
 Result<std::unique_ptr<Trials>> Trials::open() {
-  WorldOptions options;
-  options.memory_bytes = std::uint64_t{1} << 31;
   const auto world = std::make_shared<World>(options);
   newest = world.get();
   auto parts = std::make_unique<Parts>(world->device(), world);
@@ -26,6 +25,10 @@ std::string Trials::runtime() {
 }  // namespace marquee::gpu
 
 namespace marquee::test {
+
+void set_multiprocessors(unsigned count) {
+  gpu::options.multiprocessors = count;
+}
 
 gpu::World& newest_world() {
   return *gpu::newest;
