@@ -136,6 +136,7 @@ Status Batches::submit_all(Engine& engine) {
 
 std::vector<std::span<std::byte>> Batches::columns() const {
   std::vector<std::span<std::byte>> out;
+  out.reserve(batches_.size());
   for (const auto& batch : batches_) out.emplace_back(batch->columns_data(), batch->columns_bytes());
   return out;
 }

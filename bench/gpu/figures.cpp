@@ -80,7 +80,8 @@ JobSpec job_of(std::uint32_t top, std::uint32_t items, std::uint32_t groups) {
 // One CPU engine a core, each with its own share of the keys: nothing is shared, nothing is merged.
 class CpuEngines {
  public:
-  explicit CpuEngines(unsigned cores, const JobSpec& job, const Texts& texts) {
+  CpuEngines(unsigned cores, const JobSpec& job, const Texts& texts) {
+    engines_.reserve(cores);
     for (unsigned i = 0; i < cores; ++i) {
       engines_.push_back(make_cpu_engine({&job, &texts, 1u << 16}));
     }

@@ -109,13 +109,17 @@ TEST(Events, MadeTimedTellTheTimeBetweenThem) {
 
 TEST(Copies, ArriveSpoiledWhenTheTestSaysSo) {
   Bench bench(3);
+  gpu::Event event;
+  ASSERT_TRUE(bench.device.make(event).ok());
   auto there = bench.make<std::uint32_t>(2);
   auto back = bench.make_pinned<std::uint32_t>(2);
   bench.zero(there, 2);
   bench.world.spoil_copy(8, 2, 5, std::byte{3});
   for (const std::uint32_t second : {0u, 0x300u, 0u}) {
     ASSERT_TRUE(bench.device.copy(bench.stream, back, there, 8).ok());
-    bench.world.finish();
+    ASSERT_TRUE(bench.device.record(event, bench.stream).ok());
+    while (!bench.device.passed(event).value()) {
+    }
     EXPECT_EQ(back[0], 0u);
     EXPECT_EQ(back[1], second);
   }
