@@ -4,10 +4,14 @@
 Each comparison runs its two sides in turn within one call, takes CPU time from the processes themselves, checks that
 both sides saw the same data and that marquee's answer is right (answers.py), and prints the median ratio. `--quick`
 shrinks everything; `--only NAME…` chooses.
+
+`--gpu` runs what needs a GPU, and nothing else: marquee-gpu-bench, and replays with each engine. `--gpu FILE` takes
+what `marquee-gpu-bench --json FILE` wrote on another machine. Both draw a plot (gpu_report.py).
 """
 
 import argparse
 import contextlib
+import filecmp
 import json
 import os
 import pathlib
@@ -25,12 +29,15 @@ import time
 import urllib.request
 
 import answers
+import gpu_report
 from answers import check
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
 MARQUEE = BUILD / "marquee"
+CUDA_BUILD = ROOT / "build" / "cuda"
 RESULTS = ROOT / "bench" / "results"
+NO_GPU = 77  # what programs say, and we
 
 
 def machine():
@@ -418,11 +425,87 @@ def demo(report, args, folder):
     )
 
 
+def replay_seconds(events, config, engine, folder):
+    """A replay with the default settings of [engine], but all cores to decode; its seconds, and where its output is."""
+    threads = os.cpu_count()
+    out, summary = folder / f"{engine}.ndjson", folder / "summary.json"
+    command = [CUDA_BUILD / "marquee", "replay", events, "--config", config, "--engine", engine, "--summary", summary]
+    command += ["--threads", threads, "--set", f"engine.batches={2 * threads + 4}"]
+    with open(out, "w", encoding="utf8") as stdout:
+        done = subprocess.run([str(c) for c in command], stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+    check(done.returncode == 0, f"{' '.join(str(c) for c in command)}: exit {done.returncode}\n{done.stderr[-2000:]}")
+    return json.loads(summary.read_text(encoding="utf8")), out
+
+
+def gpu_replay(args, folder):
+    """Replays with either engine, in turn, from the page cache; and of one event, which is start-up.
+
+    The outputs must be the same to the byte, and every event of the generator's ledger counted.
+    """
+    count = 1_000_000 if args.quick else 100_000_000
+    path, ledger, one = folder / "events.ndjson", folder / "ledger.json", folder / "one.ndjson"
+    gen = [CUDA_BUILD / "marquee", *GEN[1:], "--density", "1000000/min", "--threads", os.cpu_count()]
+    run_cpu([*gen, "--count", count, "--output", path, "--ledger", ledger])
+    run_cpu([*gen, "--count", 1, "--output", one])
+    due = sum(views for views, _ in answers.totals(ledger).values())
+    figures = {}
+    for config in ("replay.toml", "replay_five.toml"):
+        seconds = {"cpu": [], "cuda": []}
+        startup = {"cpu": [], "cuda": []}
+        for _ in range(3):
+            outputs = {}
+            for engine in seconds:
+                started, _ = replay_seconds(one, ROOT / "bench" / config, engine, folder)
+                summary, outputs[engine] = replay_seconds(path, ROOT / "bench" / config, engine, folder)
+                check(summary["counted"] == due, f"replay counted {summary['counted']} of {due} events")
+                startup[engine].append(started["seconds"])
+                seconds[engine].append(summary["seconds"])
+            check(filecmp.cmp(*outputs.values(), shallow=False), f"the engines' results with {config} differ")
+        figures[config] = {
+            "events": count,
+            "cores": os.cpu_count(),
+            "seconds": seconds,
+            "startup_seconds": startup,
+        }
+    return figures
+
+
+def gpu(report, args, folder):
+    """Leaves bench/results alone where there is no GPU, and with --quick."""
+    if args.gpu == "here":
+        result = folder / "gpu.json"
+        command = [CUDA_BUILD / "marquee-gpu-bench", "--json", result, *(["--quick"] if args.quick else [])]
+        done = subprocess.run([str(c) for c in command], check=False)
+        if done.returncode == NO_GPU:
+            sys.exit(NO_GPU)
+        check(done.returncode == 0, f"marquee-gpu-bench left with {done.returncode}")
+        document = json.loads(result.read_text(encoding="utf8"))
+        document["replay"] = gpu_replay(args, folder)
+    else:
+        document = json.loads(pathlib.Path(args.gpu).read_text(encoding="utf8"))
+    check(document.get("benchmark") == "gpu", f"{args.gpu} is no result of marquee-gpu-bench")
+    gpu_report.rows(report, document)
+    if args.quick or document["quick"]:
+        print("quick: too little to keep, bench/results stays as it was")
+        return
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    document["rows"] = report.rows
+    (RESULTS / "gpu.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+    (RESULTS / "gpu.svg").write_text(gpu_report.svg(document), encoding="utf8")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="+", choices=["micro", "replay", "allocations", "kafka", "demo"])
+    parser.add_argument("--gpu", nargs="?", const="here", metavar="FILE")
     args = parser.parse_args()
+    if args.gpu:
+        report = Report(args.quick)
+        with tempfile.TemporaryDirectory(prefix="marquee-bench-") as folder:
+            gpu(report, args, pathlib.Path(folder))
+        report.print()
+        return
     for needed in (MARQUEE, BUILD / "bench" / "parse_loop"):
         if not needed.exists():
             sys.exit(f"{needed.relative_to(ROOT)} is missing; ./dev bench builds it")

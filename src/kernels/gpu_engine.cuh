@@ -77,6 +77,8 @@ class GpuEngine final : public Engine {
   void forget_floors() override {
     for (Board& board : boards_) board.floor_panes.reset();
   }
+  // Waits until everything submitted is in the tables: for those who measure.
+  Status settle() { return keep(lost_.ok() ? settled() : lost_); }
   EngineStats stats() const override;
   std::string_view name() const override { return "cuda"; }
   bool can_be_lost() const override { return true; }
@@ -120,6 +122,10 @@ class GpuEngine final : public Engine {
     return status;
   }
 
+  Status settled() {
+    if (Status s = gpu_.sync(); !s.ok()) return s;
+    return flights_.arrive();
+  }
   Status submitted(BatchPtr batch);
   void cut_pieces(const Batch& batch);
   Status prepare(const Batch& batch);

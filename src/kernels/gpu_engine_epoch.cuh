@@ -208,8 +208,7 @@ inline Result<const Partials*> GpuEngine::end_epoch() {
       if (Status s = send_updates(); !s.ok()) return s;
     }
     if (Status s = fold(); !s.ok()) return s;
-    if (Status s = gpu_.sync(); !s.ok()) return s;
-    return flights_.arrive();
+    return settled();
   };
   if (Status s = keep(lost_.ok() ? end() : lost_); !s.ok()) return s;
   if (folds_ > 1) compact_partials();
@@ -341,8 +340,7 @@ inline void GpuEngine::drop_sum(Board& board) {
 
 inline Status GpuEngine::cleared() {
   if (!lost_.ok()) return lost_;
-  if (Status s = gpu_.sync(); !s.ok()) return s;
-  if (Status s = flights_.arrive(); !s.ok()) return s;
+  if (Status s = settled(); !s.ok()) return s;
   for (Board& board : boards_) {
     board.panes.clear();
     board.sum = Sum();

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -57,7 +56,7 @@ class Tables {
     auto table = std::make_unique<Table>();
     table->ref.number = free_numbers_.back();
     table->serial = ++serials_;
-    if (Status s = take_block(bits_for(keys), bits_for(keys), table->ref); !s.ok()) return s;
+    if (Status s = take_block(table_bits_for(keys), table_bits_for(keys), table->ref); !s.ok()) return s;
     free_numbers_.pop_back();
     if (Status s = clear_block(table->ref); !s.ok()) return s;
     // The list that Aggregate reads learns of it with the next updates; everything else is told by TableRef.
@@ -95,19 +94,19 @@ class Tables {
     }
     const std::uint64_t needed = table.bound() + more;
     const std::uint64_t wished = table.bound() + more * tuning::kBatchesOfRoom;
-    return grow(table, bits_for(needed), bits_for(wished));
+    return grow(table, table_bits_for(needed), table_bits_for(wished));
   }
   // The same where all keys are known to the device already but `table` must keep probes short: see Refuse.
   Status ensure_slots(Table& table, std::uint64_t keys) {
     if (keys <= table.keys_max() + table.keys_max() / 2) return {};
-    return grow(table, bits_for(keys), bits_for(keys));
+    return grow(table, table_bits_for(keys), table_bits_for(keys));
   }
 
   // Right after a fold: leaves behind keys that hold nothing, where they are most of what there is.
   Status compact(Table& table) {
     const std::uint64_t rows = table.rows;
     if (table.keys <= 2 * rows + (1u << tuning::kTableBitsMin)) return {};
-    return grow(table, bits_for(rows), bits_for(2 * rows));
+    return grow(table, table_bits_for(rows), table_bits_for(2 * rows));
   }
 
   // Waits for the device and learns how full every table is.
@@ -169,10 +168,6 @@ class Tables {
   std::size_t used_bytes() const { return arena_.used_bytes(); }
 
  private:
-  static std::uint32_t bits_for(std::uint64_t keys) {
-    const std::uint64_t slots = std::bit_ceil(std::max<std::uint64_t>(2 * keys, 1u << tuning::kTableBitsMin));
-    return static_cast<std::uint32_t>(std::bit_width(slots) - 1);
-  }
   static Status no_room(std::size_t bytes) {
     return {Code::kUnavailable,
             "the GPU engine has no room for another " + std::to_string(bytes) +

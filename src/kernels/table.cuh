@@ -11,6 +11,8 @@
 // Placed by the upper bits of entry_hash(), linear probing. The zeroed block is an empty table.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -56,6 +58,12 @@ struct TableRef {
   SIMT_BOTH std::uint64_t* row_watch_ms() const { return reinterpret_cast<std::uint64_t*>(base + 28 * slot_count()); }
 };
 static_assert(tuning::kTableSlotBytes == 32, "the five arrays of a table");
+
+// log2 of the slots of a table that has room for `keys`.
+constexpr std::uint32_t table_bits_for(std::uint64_t keys) {
+  const std::uint64_t slots = std::bit_ceil(std::max<std::uint64_t>(2 * keys, 1u << tuning::kTableBitsMin));
+  return static_cast<std::uint32_t>(std::bit_width(slots) - 1);
+}
 
 // What a table holds, in device memory, by number.
 struct TableCounts {

@@ -76,6 +76,9 @@ class World {
   // have nothing to do (copying 0 bytes) do not count.
   void fail_at_call(std::uint64_t n, Fault fault);
   std::uint64_t calls() const { return calls_; }
+  // The n-th copy (from 1, from now on) of `size` bytes arrives with its byte `at` changed by `mask`: a wrong answer.
+  void spoil_copy(std::size_t size, std::uint64_t n, std::size_t at, std::byte mask);
+  bool spoiled() const { return spoil_.done; }
   // Runs all that is queued, as cudaDeviceSynchronize(). Not a call that can fail.
   void finish();
 
@@ -98,7 +101,7 @@ class World {
   enum class Kind : unsigned char { kDevice, kPinned, kPinnedByCaller };
 
   Status make(Lane*& out);
-  Status make(Mark*& out);
+  Status make(Mark*& out, bool timed);
   Status allocate(std::byte*& out, std::size_t size, Kind kind);
   void free(std::byte* data);
   Status pin(void* data, std::size_t size);
@@ -107,8 +110,9 @@ class World {
                    std::size_t width, std::size_t rows);
   Status zero(Lane& lane, void* to, std::size_t size);
   Status record(Mark& mark, Lane& lane);
-  Status wait(Lane& lane, const Mark& mark);
+  Status wait(Lane& lane, Mark& mark);
   Result<bool> passed(const Mark& mark);
+  Result<double> seconds_between(const Mark& begin, const Mark& end);
   Status launch(Lane& lane, const standin::Kernel& kernel, Grid grid, const void* args, std::size_t args_bytes);
   // Sorts; `flip` says whether the result is where the other arrays were.
   Status sort(Lane& lane, void* scratch, std::size_t scratch_bytes, std::uint64_t* const keys[2],
@@ -130,7 +134,16 @@ class World {
   const Kind& kind_of(const void* data, std::size_t size, const char* what) const;
   void let_go(const void* data, std::size_t size, const char* what);
 
+  struct Spoil {
+    std::size_t size = 0;
+    std::uint64_t copies_left = 0;
+    std::size_t at = 0;
+    std::byte mask{};
+    bool done = false;
+  };
+
   WorldOptions options_;
+  Spoil spoil_;
   std::unique_ptr<State> state_;
   std::uint64_t calls_ = 0;
   std::uint64_t fault_call_ = 0;
@@ -212,7 +225,8 @@ class Device {
   unsigned multiprocessors() const { return world_->multiprocessors(); }
 
   Status make(Stream& out) const { return world_->make(out.lane_); }
-  Status make(Event& out) const { return world_->make(out.mark_); }
+  Status make(Event& out) const { return world_->make(out.mark_, false); }
+  Status make_timed(Event& out) const { return world_->make(out.mark_, true); }
   template <World::Kind kKind>
   Status allocate(Memory<kKind>& out, std::size_t size) const {
     MARQUEE_CHECK(out.data_ == nullptr);
@@ -241,6 +255,10 @@ class Device {
   Status record(const Event& event, const Stream& stream) const { return world_->record(event.mark(), stream.lane()); }
   Status wait(const Stream& stream, const Event& event) const { return world_->wait(stream.lane(), event.mark()); }
   Result<bool> passed(const Event& event) const { return world_->passed(event.mark()); }
+  // By the host's clock.
+  Result<double> seconds_between(const Event& begin, const Event& end) const {
+    return world_->seconds_between(begin.mark(), end.mark());
+  }
 
   template <class K>
   Status launch(const Stream& stream, Grid grid, const typename K::Args& args) const {

@@ -91,6 +91,41 @@ TEST(Events, AreNotPassedBeforeTheirRecord) {
   EXPECT_GT(polls, 20u);
 }
 
+TEST(Events, MadeTimedTellTheTimeBetweenThem) {
+  Bench bench(3);
+  gpu::Event begin;
+  gpu::Event end;
+  for (gpu::Event* event : {&begin, &end}) ASSERT_TRUE(bench.device.make_timed(*event).ok());
+  auto log = bench.make<std::uint32_t>(10);
+  bench.zero(log, 10);
+  ASSERT_TRUE(bench.device.record(begin, bench.stream).ok());
+  bench.launch<Append>({1}, {log, 1});
+  ASSERT_TRUE(bench.device.record(end, bench.stream).ok());
+  while (!bench.device.passed(end).value()) {
+  }
+  EXPECT_GT(bench.device.seconds_between(begin, end).value(), 0);
+  EXPECT_LT(bench.device.seconds_between(end, begin).value(), 0);
+}
+
+TEST(Copies, ArriveSpoiledWhenTheTestSaysSo) {
+  Bench bench(3);
+  gpu::Event event;
+  ASSERT_TRUE(bench.device.make(event).ok());
+  auto there = bench.make<std::uint32_t>(2);
+  auto back = bench.make_pinned<std::uint32_t>(2);
+  bench.zero(there, 2);
+  bench.world.spoil_copy(8, 2, 5, std::byte{3});
+  for (const std::uint32_t second : {0u, 0x300u, 0u}) {
+    ASSERT_TRUE(bench.device.copy(bench.stream, back, there, 8).ok());
+    ASSERT_TRUE(bench.device.record(event, bench.stream).ok());
+    while (!bench.device.passed(event).value()) {
+    }
+    EXPECT_EQ(back[0], 0u);
+    EXPECT_EQ(back[1], second);
+  }
+  EXPECT_TRUE(bench.world.spoiled());
+}
+
 TEST(Copies, GoThroughRunsOfDifferentPitch) {
   Bench bench(4);
   auto from = bench.put<std::uint32_t>({1, 2, 3, 4, 5, 6, 7, 8, 9});

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
@@ -14,10 +15,10 @@ namespace marquee::gpu {
 using standin::die;
 
 struct World::Operation {
-  std::function<void()> run;   // on the stream's fiber; empty for record and wait
-  std::vector<Span> names;     // memory
-  const Mark* mark = nullptr;  // to record or to wait for
-  std::uint64_t record = 0;    // number of that record
+  std::function<void()> run;  // on the stream's fiber; empty for record and wait
+  std::vector<Span> names;    // memory
+  Mark* mark = nullptr;       // to record or to wait for
+  std::uint64_t record = 0;   // number of that record
   bool waits = false;
 };
 
@@ -34,7 +35,9 @@ struct World::Lane {
 };
 
 struct World::Mark {
+  bool timed = false;
   std::uint64_t last_record = 0;
+  std::chrono::steady_clock::time_point recorded{};
   mutable char edge = 0;
 };
 
@@ -157,6 +160,7 @@ bool World::step() {
     lane.now = std::move(lane.queue.front());
     lane.queue.pop_front();
     if (!lane.now->waits) s.ahead.erase(lane.now->record);
+    if (lane.now->mark != nullptr && !lane.now->waits) lane.now->mark->recorded = std::chrono::steady_clock::now();
     lane.fiber.resume();
     break;
   }
@@ -238,7 +242,8 @@ Status World::pin(void* data, std::size_t size) {
   if (Status s = call("pinning host memory"); !s.ok()) return s;
   const auto next = state_->memory.lower_bound(address(data) + size);
   if (next != state_->memory.begin() && std::prev(next)->first + std::prev(next)->second.size > address(data)) {
-    die("pinning memory that is pinned or allocated already");
+    if (std::prev(next)->second.kind != Kind::kPinnedByCaller) die("pinning memory that is allocated already");
+    return {Code::kUnavailable, "the GPU is lost: pinning host memory: it is pinned already"};
   }
   state_->memory[address(data)] = {size, Kind::kPinnedByCaller};
   return {};
@@ -264,6 +269,11 @@ const World::Kind& World::kind_of(const void* data, std::size_t size, const char
   die("%s: %zu bytes at %p are not within memory that is allocated or pinned", what, size, data);
 }
 
+void World::spoil_copy(std::size_t size, std::uint64_t n, std::size_t at, std::byte mask) {
+  MARQUEE_CHECK(at < size && n > 0);
+  spoil_ = {size, n, at, mask, false};
+}
+
 // --- What is queued.
 
 Status World::make(Lane*& out) {
@@ -272,9 +282,12 @@ Status World::make(Lane*& out) {
   return s;
 }
 
-Status World::make(Mark*& out) {
+Status World::make(Mark*& out, bool timed) {
   Status s = call("creating an event");
-  if (s.ok()) out = &state_->marks.emplace_back();
+  if (s.ok()) {
+    out = &state_->marks.emplace_back();
+    out->timed = timed;
+  }
   return s;
 }
 
@@ -291,11 +304,15 @@ Status World::copy_runs(Lane& lane, void* to, std::size_t to_pitch, const void* 
   (from_device ? to_device ? copied_.within_device : copied_.from_device : copied_.to_device) += width * rows;
   auto operation = std::make_unique<Operation>();
   operation->names = {{address(to), to_size}, {address(from), from_size}};
-  operation->run = [=] {
+  const bool spoils = spoil_.copies_left > 0 && width * rows == spoil_.size && --spoil_.copies_left == 0;
+  operation->run = [=, this] {
     for (std::size_t i = 0; i < rows; ++i) {
       std::memcpy(static_cast<std::byte*>(to) + i * to_pitch, static_cast<const std::byte*>(from) + i * from_pitch,
                   width);
     }
+    if (!spoils) return;
+    static_cast<std::byte*>(to)[spoil_.at / width * to_pitch + spoil_.at % width] ^= spoil_.mask;
+    spoil_.done = true;
   };
   enqueue(lane, std::move(operation));
   return {};
@@ -321,7 +338,7 @@ Status World::record(Mark& mark, Lane& lane) {
   return {};
 }
 
-Status World::wait(Lane& lane, const Mark& mark) {
+Status World::wait(Lane& lane, Mark& mark) {
   if (Status s = call("waiting between streams"); !s.ok()) return s;
   if (mark.last_record == 0) return {};
   auto operation = std::make_unique<Operation>();
@@ -338,6 +355,15 @@ Result<bool> World::passed(const Mark& mark) {
   if (state_->ahead.contains(mark.last_record)) return false;
   if (mark.last_record != 0) standin::acquire(&mark.edge);
   return true;
+}
+
+Result<double> World::seconds_between(const Mark& begin, const Mark& end) {
+  if (Status s = call("asking for the time between events"); !s.ok()) return s;
+  for (const Mark* mark : {&begin, &end}) {
+    if (!mark->timed) die("the time of an event that was made without");
+    if (mark->last_record == 0 || state_->ahead.contains(mark->last_record)) die("the time of an event not passed");
+  }
+  return std::chrono::duration<double>(end.recorded - begin.recorded).count();
 }
 
 Status World::launch(Lane& lane, const standin::Kernel& kernel, Grid grid, const void* args, std::size_t args_bytes) {

@@ -99,6 +99,28 @@ struct AtomicKernel {
   }
 };
 
+// For a sort of rows by group, then views descending: keys and the positions that go with them.
+struct RowKeysKernel {
+  static constexpr unsigned kThreads = 256;
+  struct Args {
+    const std::uint64_t* row_key;
+    const std::uint64_t* row_views;
+    std::uint64_t n;
+    std::uint64_t views_max;
+    std::uint32_t views_bits;
+    std::uint64_t* keys;
+    std::uint32_t* positions;
+  };
+  struct Shared {};
+  static SIMT_DEVICE void run(Shared&, const Args& args) {
+    const std::uint64_t step = std::uint64_t{simt::blocks()} * kThreads;
+    for (std::uint64_t i = std::uint64_t{simt::block()} * kThreads + simt::thread(); i < args.n; i += step) {
+      args.keys[i] = args.row_key[i] >> 32 << args.views_bits | (args.views_max - args.row_views[i]);
+      args.positions[i] = static_cast<std::uint32_t>(i);
+    }
+  }
+};
+
 // Does next to nothing: what is left is the launch.
 struct TickKernel {
   static constexpr unsigned kThreads = 32;

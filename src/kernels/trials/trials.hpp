@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "core/engine.hpp"
 #include "core/status.hpp"
 #include "kernels/cuda_engine.hpp"
 
@@ -38,6 +40,13 @@ struct AtomicSums {
   std::uint32_t chairs = 0;   // one a block and row: its thread that found the block's chair free
 };
 
+// Events in columns, all of one leaderboard and one pane. Spans of the same size, into host memory.
+struct EventColumns {
+  std::span<const std::uint32_t> item;
+  std::span<const std::uint32_t> combination;
+  std::span<const std::uint32_t> watch_ms;
+};
+
 enum class CopyPath { kHostToDevice, kDeviceToHost, kWithinDevice };
 
 // Owns the device's objects. One thread. Every call waits for the device, and its inputs and answers are host memory;
@@ -46,6 +55,8 @@ class Trials {
  public:
   // kUnavailable and why, where there is no device that the engine would take.
   static Result<std::unique_ptr<Trials>> open();
+  // "CUDA 13.0": the runtime that is linked in.
+  static std::string runtime();
   ~Trials();
   Trials(const Trials&) = delete;
   Trials& operator=(const Trials&) = delete;
@@ -75,6 +86,28 @@ class Trials {
   Result<double> launch_seconds(unsigned times);
   // From before a launch until the host has seen an event behind it; the median of `times`.
   Result<double> launch_and_wait_seconds(unsigned times);
+
+  // --- The engine's own work, in seconds by the device's clock where nothing else is said
+  // Puts events on the device, and makes a table there with room for `keys` keys: what lay there before is gone.
+  // group_of[combination]; below 2^23 events of a key and 2^41 ms of its watch time.
+  Status load_events(const EventColumns& events, std::uint32_t keys, std::span<const std::uint32_t> group_of);
+  // Aggregate over those events, `batch` of them a launch, into the table, which is emptied first (not timed).
+  Result<double> aggregate(std::uint32_t batch);
+  // What the table holds; in no order.
+  Result<std::vector<PartialRow>> aggregated();
+  // The same sums by a sort of all events by key and a reduction of what is equal, as one writes it with Thrust.
+  Result<double> sort_and_reduce();
+  Result<std::vector<PartialRow>> reduced();
+  // Puts rows on the device; below 2^31.
+  Status load_rows(std::span<const PartialRow> rows);
+  // Sorts them all by group, then views descending; group_bound is above every group, views_max no less than any views.
+  Result<double> sort_rows(std::uint32_t group_bound, std::uint64_t views_max);
+  // Positions in `rows`, in that order.
+  Result<std::vector<std::uint32_t>> sorted_rows();
+  // The CUDA engine on this device; it goes before *this.
+  Result<std::unique_ptr<Engine>> make_engine(const EngineConfig& config);
+  // Waits until everything submitted to an engine of make_engine() is in its tables.
+  static Status settle(Engine& engine);
 
  private:
   struct Parts;
