@@ -372,6 +372,7 @@ Status Pipeline::Impl::recover(const Status& cause) {
 
   // Partitions that were found since then begin again where they began.
   std::vector<PartitionStart> starts;
+  starts.reserve(parts_.source->partition_count());
   for (std::size_t p = 0; p < parts_.source->partition_count(); ++p) {
     starts.push_back(parts_.source->partition(PartitionIndex{static_cast<std::uint32_t>(p)}));
   }
