@@ -33,7 +33,7 @@ Dictionary::Table::Table(std::size_t capacity) : mask(capacity - 1) {
 }
 
 Dictionary::Dictionary(std::uint32_t budget, std::uint64_t seed)
-    : budget_(budget), seed_(seed), table_(new Table(kFirstCapacity)) {
+    : budget_(budget), hash_(seed), table_(new Table(kFirstCapacity)) {
   texts_.push_back({"", 0, false});  // id 0
 }
 
@@ -43,7 +43,7 @@ Dictionary::~Dictionary() {
 
 std::uint32_t Dictionary::find_or_give(std::string_view text, std::uint64_t hash) {
   Table* table = table_.load(std::memory_order_relaxed);
-  if (const std::uint32_t id = find_in(*table, text, hash); id != kNone) return id;
+  if (const std::uint32_t id = find_in(table->slots.get(), table->mask, text, hash); id != kNone) return id;
   std::uint32_t id = 0;
   if (!free_.empty()) {
     id = free_.back();
@@ -90,7 +90,7 @@ void Dictionary::rebuild() {
     const Slot& slot = old->slots[i];
     const std::uint32_t id = slot.id.load(std::memory_order_relaxed);
     if (id == 0 || id == kTombstone) continue;
-    insert(*next, text(id), hash_bytes(text(id), seed_), id);
+    insert(*next, text(id), hash(text(id)), id);
     ++used_slots_;
   }
   old_tables_.push_back({std::unique_ptr<Table>(table_.exchange(next.release(), std::memory_order_acq_rel)), era_});
@@ -99,7 +99,7 @@ void Dictionary::rebuild() {
 void Dictionary::retire(std::uint32_t id) {
   MARQUEE_CHECK(live(id));
   Table* table = table_.load(std::memory_order_relaxed);
-  const std::uint64_t hash = hash_bytes(text(id), seed_);
+  const std::uint64_t hash = this->hash(text(id));
   for (std::size_t i = hash & table->mask;; i = (i + 1) & table->mask) {
     const std::uint32_t here = table->slots[i].id.load(std::memory_order_relaxed);
     MARQUEE_CHECK(here != 0);

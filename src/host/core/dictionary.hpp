@@ -21,48 +21,40 @@
 #include <vector>
 
 #include "core/check.hpp"
+#include "core/short_text.hpp"
 
 namespace marquee {
 
-// wyhash's final mix over 16-byte steps (Wang Yi, wyhash v4; public domain). Seeded per process against crafted ids.
-inline std::uint64_t hash_bytes(std::string_view s, std::uint64_t seed) {
-  const auto mix = [](std::uint64_t a, std::uint64_t b) {
+// wyhash's mix over 16-byte steps (Wang Yi, wyhash v4; public domain), the last of them filled up with zeros. Seeded
+// per process against crafted ids. For a text behind which kTextSlack bytes can be read; bare: behind which nothing
+// need be. Both say the same.
+class TextHash {
+ public:
+  explicit TextHash(std::uint64_t seed) : start_(seed ^ mix(seed ^ k0, k1)) {}
+  std::uint64_t operator()(std::string_view text) const { return of<false>(text); }
+  std::uint64_t bare(std::string_view text) const { return of<true>(text); }
+
+ private:
+  static constexpr std::uint64_t k0 = 0xa0761d6478bd642fULL, k1 = 0xe7037ed1a0b428dbULL;
+  static std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
     __extension__ using Wide = unsigned __int128;
     const Wide r = static_cast<Wide>(a) * b;
     return static_cast<std::uint64_t>(r) ^ static_cast<std::uint64_t>(r >> 64);
-  };
-  const auto load8 = [](const char* p) {
-    std::uint64_t v;
-    std::memcpy(&v, p, 8);
-    return v;
-  };
-  const auto load4 = [](const char* p) {
-    std::uint32_t v;
-    std::memcpy(&v, p, 4);
-    return std::uint64_t{v};
-  };
-  constexpr std::uint64_t k0 = 0xa0761d6478bd642fULL, k1 = 0xe7037ed1a0b428dbULL;
-  const char* p = s.data();
-  std::size_t n = s.size();
-  std::uint64_t a = 0, b = 0;
-  std::uint64_t h = seed ^ mix(seed ^ k0, k1);
-  while (n > 16) {
-    h = mix(load8(p) ^ k1, load8(p + 8) ^ h);
-    p += 16;
-    n -= 16;
   }
-  if (n >= 8) {
-    a = load8(p);
-    b = load8(p + n - 8);
-  } else if (n >= 4) {
-    a = load4(p);
-    b = load4(p + n - 4);
-  } else if (n > 0) {
-    const auto byte = [p](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(p[i])}; };
-    a = byte(0) << 16 | byte(n >> 1) << 8 | byte(n - 1);
+  template <bool bare>
+  [[gnu::always_inline]] std::uint64_t of(std::string_view s) const {
+    const std::size_t size = s.size();
+    std::uint64_t h = start_;
+    for (; s.size() > ShortText::kBytesMax; s.remove_prefix(ShortText::kBytesMax)) {
+      const ShortText step = ShortText::of_16(s.data());
+      h = mix(step.first ^ k1, step.second ^ h);
+    }
+    const ShortText rest = bare ? ShortText::of_bare(s) : ShortText::of(s);
+    return mix(k1 ^ size, mix(rest.first ^ k1, rest.second ^ h));
   }
-  return mix(k1 ^ s.size(), mix(a ^ k1, b ^ h));
-}
+
+  std::uint64_t start_;
+};
 
 class Dictionary {
  public:
@@ -81,7 +73,7 @@ class Dictionary {
     std::uint32_t tag = 0;             // upper half of the hash
     std::uint16_t size = 0;
     std::uint16_t unused_ = 0;
-    char text[20] = {};  // the text, or, above 20 bytes, a pointer to it
+    char text[20] = {};  // the text, then zeros; or, above 20 bytes, a pointer to it
   };
   static_assert(sizeof(Slot) == 32);
   static constexpr std::uint32_t kTombstone = 0xffffffff;
@@ -98,25 +90,31 @@ class Dictionary {
   };
 
  public:
-  // What ingest threads read. Cheap to take, once a run of records.
+  // What ingest threads read. Cheap to take, once a run of records. Behind every text kTextSlack bytes can be read.
   class View {
    public:
-    std::uint64_t hash(std::string_view text) const { return hash_bytes(text, seed_); }
-    void prefetch(std::uint64_t hash) const { __builtin_prefetch(&table_->slots[hash & table_->mask]); }
+    std::uint64_t hash(std::string_view text) const { return hash_(text); }
+    void prefetch(std::uint64_t hash) const { __builtin_prefetch(slots_ + (hash & mask_)); }
     // The id, or kNone.
-    std::uint32_t find(std::string_view text, std::uint64_t hash) const { return find_in(*table_, text, hash); }
+    std::uint32_t find(std::string_view text, std::uint64_t hash) const {
+      if (text.size() > ShortText::kBytesMax) return find_in(slots_, mask_, text, hash);
+      return find_in(slots_, mask_, ShortText::of(text), hash);
+    }
 
    private:
     friend class Dictionary;
-    View(const Table* table, std::uint64_t seed) : table_(table), seed_(seed) {}
-    const Table* table_;
-    std::uint64_t seed_;
+    View(const Table& table, TextHash hash) : slots_(table.slots.get()), mask_(table.mask), hash_(hash) {}
+    const Slot* slots_;
+    std::size_t mask_;
+    TextHash hash_;
   };
-  View view() const { return {table_.load(std::memory_order_acquire), seed_}; }
+  View view() const { return {*table_.load(std::memory_order_acquire), hash_}; }
 
   // Owner: the id of `text`, given now if it is new; kRefused when the budget is used up.
   std::uint32_t find_or_give(std::string_view text, std::uint64_t hash);
-  std::uint32_t find_or_give(std::string_view text) { return find_or_give(text, hash_bytes(text, seed_)); }
+  std::uint32_t find_or_give(std::string_view text) { return find_or_give(text, hash(text)); }
+  // What a View would say, of any text.
+  std::uint64_t hash(std::string_view text) const { return hash_.bare(text); }
 
   // Owner: text of a live or retired-but-not-reclaimed id. Valid until the id is reclaimed.
   std::string_view text(std::uint32_t id) const { return {texts_[id].data, texts_[id].size}; }
@@ -163,26 +161,19 @@ class Dictionary {
     if (slot.size != text.size()) return false;
     const char* data = slot.text;
     if (text.size() > kInline) std::memcpy(&data, slot.text, sizeof(data));
-    return same_bytes(data, text.data(), text.size());
+    return text.empty() || std::memcmp(data, text.data(), text.size()) == 0;
   }
-  // memcmp for what is mostly 4 to 16 bytes: two overlapping words, no call.
-  static bool same_bytes(const char* a, const char* b, std::size_t n) {
-    const auto both_ends = [&]<class Word>(Word) {
-      Word a_first, a_last, b_first, b_last;
-      std::memcpy(&a_first, a, sizeof(Word));
-      std::memcpy(&b_first, b, sizeof(Word));
-      std::memcpy(&a_last, a + n - sizeof(Word), sizeof(Word));
-      std::memcpy(&b_last, b + n - sizeof(Word), sizeof(Word));
-      return ((a_first ^ b_first) | (a_last ^ b_last)) == 0;
-    };
-    if (n >= 8 && n <= 16) return both_ends(std::uint64_t{});
-    if (n >= 4 && n < 8) return both_ends(std::uint32_t{});
-    return n == 0 || std::memcmp(a, b, n) == 0;
+  static bool equals(const Slot& slot, const ShortText& text) {
+    ShortText here{0, 0, slot.size};  // a longer one's pointer, or first bytes, may be anything: its size is not
+    std::memcpy(&here.first, slot.text, 8);
+    std::memcpy(&here.second, slot.text + 8, 8);
+    return here == text;
   }
-  static std::uint32_t find_in(const Table& table, std::string_view text, std::uint64_t hash) {
+  template <class T>
+  static std::uint32_t find_in(const Slot* slots, std::size_t mask, const T& text, std::uint64_t hash) {
     const auto tag = static_cast<std::uint32_t>(hash >> 32);
-    for (std::size_t i = hash & table.mask;; i = (i + 1) & table.mask) {
-      const Slot& slot = table.slots[i];
+    for (std::size_t i = hash & mask;; i = (i + 1) & mask) {
+      const Slot& slot = slots[i];
       const std::uint32_t id = slot.id.load(std::memory_order_acquire);
       if (id == 0) return kNone;
       if (id != kTombstone && slot.tag == tag && equals(slot, text)) return id;
@@ -194,7 +185,7 @@ class Dictionary {
   void release(Text& text);
 
   std::uint32_t budget_;
-  std::uint64_t seed_;
+  TextHash hash_;
   std::uint64_t epoch_ = 0;
   std::uint64_t era_ = 0;
   std::atomic<Table*> table_;

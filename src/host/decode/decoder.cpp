@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -97,12 +98,12 @@ class Decoder::Impl {
 
   // As core's append_key_part() would write it.
   std::string_view combination_key(const EventValues& event) {
+    const std::span<const std::string_view> values(event.dimensions.data(), judge_.dimension_count());
     std::size_t size = 0;
-    for (std::size_t d = 0; d < judge_.dimension_count(); ++d) size += 2 + event.dimensions[d].size();
+    for (const std::string_view value : values) size += 2 + value.size();
     char* const key = pool_.take(size);
     char* p = key;
-    for (std::size_t d = 0; d < judge_.dimension_count(); ++d) {
-      const std::string_view value = event.dimensions[d];
+    for (const std::string_view value : values) {
       *p++ = static_cast<char>(value.size() & 0xff);
       *p++ = static_cast<char>(value.size() >> 8);
       p = copy_short(p, value);
@@ -136,22 +137,27 @@ class Decoder::Impl {
                      const Dictionary::View& combinations) {
     const std::uint32_t e = batch.event_count++;
     std::uint32_t item = items.find(row.item, row.item_hash);
-    if (item == Dictionary::kNone) {
-      item = Dictionary::kRefused;
-      const char* arena = batch.arena();
-      const bool in_arena = row.item.data() >= arena && row.item.data() < arena + batch.arena_used;
-      batch.pending_items.push_back({e, row.item_hash, in_arena ? row.item : keep(batch, row.item)});
-    }
+    if (item == Dictionary::kNone) item = leave_item(batch, e, row);
     std::uint32_t combination = combinations.find(row.combination, row.combination_hash);
-    if (combination == Dictionary::kNone) {
-      combination = Dictionary::kRefused;
-      batch.pending_combinations.push_back({e, row.combination_hash, keep(batch, row.combination)});
-    }
+    if (combination == Dictionary::kNone) combination = leave_combination(batch, e, row);
     columns.item[e] = ItemId{item};
     columns.combination[e] = CombinationId{combination};
     columns.watch_ms[e] = row.watch_ms;
     columns.time_ms[e] = row.time_ms;
     columns.record[e] = row.record;
+  }
+
+  // A key that is not known yet: its id is given at hand-over. Out of line, as is all below: the loops over records
+  // keep their registers.
+  [[gnu::noinline]] static std::uint32_t leave_item(Batch& batch, std::uint32_t event, const Row& row) {
+    const char* arena = batch.arena();
+    const bool in_arena = row.item.data() >= arena && row.item.data() < arena + batch.arena_used;
+    batch.pending_items.push_back({event, row.item_hash, in_arena ? row.item : keep(batch, row.item)});
+    return Dictionary::kRefused;
+  }
+  [[gnu::noinline]] static std::uint32_t leave_combination(Batch& batch, std::uint32_t event, const Row& row) {
+    batch.pending_combinations.push_back({event, row.combination_hash, keep(batch, row.combination)});
+    return Dictionary::kRefused;
   }
 
   static std::string_view keep(Batch& batch, std::string_view text) {
@@ -161,7 +167,7 @@ class Decoder::Impl {
     return {place, text.size()};
   }
 
-  static void note(Batch& batch, std::uint32_t record, Verdict verdict) {
+  [[gnu::noinline]] static void note(Batch& batch, std::uint32_t record, Verdict verdict) {
     ++batch.verdicts[verdict];
     if (batch.keep_letters && is_invalid(verdict)) batch.letters.push_back({record, verdict});
   }

@@ -76,8 +76,8 @@ class FieldTrie {
   // Where keys lead from one node. Views the trie, until its next add().
   class Edges {
    public:
-    // By an unescaped key. kKeySlack bytes behind it must be readable; an empty key must stand between quotes. ~2 ns
-    // however many children there are: nearly always one look at a table, and no branch on what is found there.
+    // By an unescaped key. kKeySlack bytes behind it must be readable; an empty key must stand between quotes.
+    // However many children there are: nearly always one look at a table, and no branch on what is found there.
     const Edge& operator[](std::string_view key) const {
       const Edge* have = first_ + bucket(key.data(), key.size(), shift_);
       while (true) {

@@ -10,10 +10,11 @@
 
 #include "core/job.hpp"
 #include "core/limits.hpp"
+#include "core/short_text.hpp"
 #include "core/verdict.hpp"
 #include "decode/field_trie.hpp"
+#include "decode/number.hpp"
 #include "decode/raw_value.hpp"
-#include "decode/text_pool.hpp"
 
 namespace marquee::decoding {
 
@@ -46,13 +47,23 @@ class Judge {
   };
   struct Where {
     std::uint32_t field;
-    const std::vector<std::string>* values;
+    std::vector<ShortText> short_values;
+    std::vector<std::string> long_values;
   };
 
   bool passes(const RawValue* fields) const;
+  // Text of an item, a dimension or a where field: a string, an integer, true or false.
+  static bool text_of(const RawValue& raw, std::string_view& text) {
+    if (raw.kind != ValueKind::kString) return token_text(raw, text);
+    text = raw.text();
+    return true;
+  }
+  static bool token_text(const RawValue& raw, std::string_view& text);
   Verdict read_item(const RawValue& raw, std::string_view& item) const;
   Verdict read_time(const RawValue& raw, std::int64_t& time_ms) const;
   Verdict read_watch(const RawValue& raw, std::uint32_t& watch_ms) const;
+  Verdict read_any_time(const RawValue& raw, std::int64_t& time_ms) const;
+  Verdict read_any_watch(const RawValue& raw, std::uint32_t& watch_ms) const;
 
   std::uint32_t item_field_;
   std::uint32_t time_field_;
@@ -63,5 +74,62 @@ class Judge {
   std::vector<Dimension> dimensions_;
   std::vector<Where> where_;
 };
+
+// What nearly every record needs stands here, to be compiled into the loop over records; the rest is in judge.cpp.
+
+inline Verdict Judge::judge(const RawValue* fields, std::int64_t timestamp_ms, EventValues& event) const {
+  if (!where_.empty() && !passes(fields)) return Verdict::kFiltered;
+  if (const Verdict v = read_item(fields[item_field_], event.item); v != Verdict::kCounted) return v;
+  if (const Verdict v = read_time(fields[time_field_], event.time_ms); v != Verdict::kCounted) return v;
+  // Never a sum that could overflow: a source's timestamp is anything it likes to be.
+  if (timestamp_ms >= 0 && event.time_ms > timestamp_ms && event.time_ms - timestamp_ms > max_future_ms_) {
+    return Verdict::kTimeFuture;
+  }
+  event.watch_ms = 0;
+  if (watch_field_ != FieldTrie::kNone) {
+    if (const Verdict v = read_watch(fields[watch_field_], event.watch_ms); v != Verdict::kCounted) return v;
+  }
+  std::size_t d = 0;
+  for (const Dimension& dimension : dimensions_) {
+    const RawValue& raw = fields[dimension.field];
+    std::string_view& text = event.dimensions[d++];
+    if (raw.kind == ValueKind::kAbsent) {
+      if (!dimension.has_default) return Verdict::kDimensionMissing;
+      text = dimension.default_value();
+      continue;
+    }
+    if (!text_of(raw, text)) return Verdict::kDimensionType;
+    if (text.size() > kIdBytesMax) return Verdict::kDimensionTooLong;
+  }
+  return Verdict::kCounted;
+}
+
+inline Verdict Judge::read_item(const RawValue& raw, std::string_view& item) const {
+  if (raw.kind == ValueKind::kAbsent) return Verdict::kItemMissing;
+  if (raw.kind != ValueKind::kString && raw.kind != ValueKind::kInteger) return Verdict::kItemType;
+  text_of(raw, item);
+  if (item.empty()) return Verdict::kItemEmpty;
+  if (item.size() > kIdBytesMax) return Verdict::kItemTooLong;
+  return Verdict::kCounted;
+}
+
+inline Verdict Judge::read_time(const RawValue& raw, std::int64_t& time_ms) const {
+  if (raw.kind != ValueKind::kInteger || time_unit_ != TimeUnit::kMilliseconds || raw.size > 14 || raw.data[0] == '-') {
+    return read_any_time(raw, time_ms);
+  }
+  time_ms = parse_digits(raw.text());
+  return Verdict::kCounted;
+}
+
+inline Verdict Judge::read_watch(const RawValue& raw, std::uint32_t& watch_ms) const {
+  if (raw.kind != ValueKind::kInteger || watch_unit_ != WatchUnit::kMilliseconds || raw.size > 8 ||
+      raw.data[0] == '-') {
+    return read_any_watch(raw, watch_ms);
+  }
+  const std::int64_t ms = parse_digits(raw.text());
+  if (ms > kWatchMsMax) return Verdict::kWatchRange;
+  watch_ms = static_cast<std::uint32_t>(ms);
+  return Verdict::kCounted;
+}
 
 }  // namespace marquee::decoding

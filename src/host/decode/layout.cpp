@@ -78,9 +78,11 @@ class Builder {
       std::memcpy(slot.gap.data(), gap_, size);
       std::fill_n(slot.mask.begin(), size, std::uint8_t{0xff});
       slot.gap_size = static_cast<std::uint32_t>(size);
+      layout_.quotes += static_cast<std::uint32_t>(std::count(gap_, gap_ + size, '"'));
       gap_ += size;
       if (gap_ != begin) continue;
       slot.kind = kind;
+      slot.quote = layout_.quotes;
       slot.field = kind == Slot::Kind::kEnd ? FieldTrie::kNone : wanted();
       if (slot.field != FieldTrie::kNone) kinds_[slot.field] = ValueKind::kString;
       break;
@@ -104,6 +106,7 @@ class Builder {
 
 bool LayoutLearner::learn(std::string_view record, Layout& layout) {
   layout.slots.clear();
+  layout.quotes = 0;
   layout.constants.clear();
   seen_.assign(trie_.node_count(), 0);
   kinds_.assign(trie_.field_count(), ValueKind::kAbsent);

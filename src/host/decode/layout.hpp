@@ -30,15 +30,13 @@ struct alignas(32) Slot {
   std::uint32_t gap_size = 0;
   std::uint32_t field = FieldTrie::kNone;  // where the value goes, if anybody wants it
   Kind kind = Kind::kNothing;
-  char behind = 0;  // first byte of the next gap
-  // How long the value was in the last records, and how often running (a guess is worth it from kTrusted on).
-  static constexpr std::uint8_t kTrusted = 8, kTrustMax = 64;
-  std::uint8_t trust = 0;
-  std::uint32_t guess = 0;
+  char behind = 0;          // first byte of the next gap
+  std::uint32_t quote = 0;  // the number of the quote that ends the string, from 0
 };
 
 struct Layout {
-  std::vector<Slot> slots;  // the last one is kEnd
+  std::vector<Slot> slots;   // the last one is kEnd
+  std::uint32_t quotes = 0;  // in all gaps
   // What is the same in each record: absent fields, and objects and arrays that are wanted.
   struct Constant {
     std::uint32_t field;

@@ -9,8 +9,8 @@
 #include <limits>
 #include <string_view>
 
+#include "core/short_text.hpp"
 #include "decode/json_text.hpp"
-#include "decode/text_pool.hpp"
 
 namespace marquee::decoding {
 

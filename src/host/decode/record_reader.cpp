@@ -26,12 +26,7 @@ void RecordReader::end_run() {
   }
 }
 
-bool RecordReader::read(std::string_view record, RawValue* fields) {
-  ++reads_;
-  if (scanning_ && scanner_.read(record, fields)) {
-    ++hits_;
-    return true;
-  }
+bool RecordReader::read_by_simdjson(std::string_view record, RawValue* fields) {
   std::fill_n(fields, trie_.field_count(), RawValue{});
   if (!simdjson_.read(record, fields)) return false;
   if (scanning_) scanner_.learn(record);

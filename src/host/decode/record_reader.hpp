@@ -33,6 +33,8 @@ class RecordReader {
   bool read(std::string_view record, RawValue* fields);
 
  private:
+  bool read_by_simdjson(std::string_view record, RawValue* fields);
+
   static constexpr std::uint32_t kPauseMin = 4;  // runs without the scanner after one in which it was of no use
   static constexpr std::uint32_t kPauseMax = 256;
   static constexpr std::size_t kIndexedBytesMax = 1u << 20;  // an index takes four times as much
@@ -47,5 +49,14 @@ class RecordReader {
   std::uint32_t pause_ = 0;  // runs left until the scanner is tried again
   std::uint32_t next_pause_ = kPauseMin;
 };
+
+inline bool RecordReader::read(std::string_view record, RawValue* fields) {
+  ++reads_;
+  if (scanning_ && scanner_.read(record, fields)) {
+    ++hits_;
+    return true;
+  }
+  return read_by_simdjson(record, fields);
+}
 
 }  // namespace marquee::decoding

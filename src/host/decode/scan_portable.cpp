@@ -2,13 +2,10 @@
 
 namespace marquee::decoding {
 
-bool can_scan() {
-  return false;
+std::span<const Inspect> inspects() {
+  return {};
 }
-Letters inspect(std::string_view /*record*/) {
-  return Letters::kUnfit;
-}
-bool scan(Layout& /*layout*/, std::string_view /*record*/, RawValue* /*fields*/) {
+bool scan(const Layout& /*layout*/, std::string_view /*record*/, const Quotes& /*quotes*/, RawValue* /*fields*/) {
   return false;
 }
 

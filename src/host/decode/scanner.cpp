@@ -6,24 +6,17 @@
 
 namespace marquee::decoding {
 
-bool Scanner::read(std::string_view record, RawValue* fields) {
-  if (count_ == 0) return false;
-  const Letters letters = inspect(record);
-  if (letters == Letters::kUnfit) return false;
-  for (std::uint32_t tried = 0; tried < count_; ++tried) {
-    const std::uint32_t at = (last_ + tried) % count_;
-    Layout& layout = layouts_[at];
-    if (!scan(layout, record, fields)) continue;
-    for (const Layout::Constant& c : layout.constants) fields[c.field] = {"", 0, c.kind};
+bool Scanner::scan_by_another(std::string_view record, RawValue* fields) {
+  for (std::uint32_t at = 0; at < count_; ++at) {
+    if (at == last_ || !scan(layouts_[at], record, quotes_, fields)) continue;
     last_ = at;
-    credit_ += credit_ < kCreditMax ? 1 : 0;
-    return letters == Letters::kAscii || is_valid_utf8(record);
+    return true;
   }
   return false;
 }
 
 void Scanner::learn(std::string_view record) {
-  if (!able_ || credit_ < kLearnCost || inspect(record) == Letters::kUnfit) return;
+  if (!able() || credit_ < kLearnCost || inspect_(record, quotes_) == Letters::kUnfit) return;
   credit_ -= kLearnCost;
   std::uint32_t at = count_;
   if (count_ == kLayouts) {

@@ -6,10 +6,9 @@
 #include <memory>
 #include <vector>
 
-namespace marquee::decoding {
+#include "core/short_text.hpp"
 
-// Texts of events may be copied in pieces of this size: so many bytes behind each of them can be read.
-inline constexpr std::size_t kTextSlack = 16;
+namespace marquee::decoding {
 
 class TextPool {
  public:

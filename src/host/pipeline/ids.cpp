@@ -65,12 +65,12 @@ void IdKeeper::resolve(Batch& batch, Engine& engine) {
       if (slot[e] == 0) continue;
       if (raw(item[e]) != 0 && !items_.live(raw(item[e]))) {
         const std::string text(items_.text(raw(item[e])));
-        item[e] = give_item(text, items_.view().hash(text), engine);
+        item[e] = give_item(text, items_.hash(text), engine);
       }
       const std::uint32_t c = raw(combination[e]);
       if (c != 0 && !combinations_.live(c)) {
         const std::string key(combinations_.text(c));
-        combination[e] = give_combination(key, combinations_.view().hash(key), engine);
+        combination[e] = give_combination(key, combinations_.hash(key), engine);
       }
     }
   }

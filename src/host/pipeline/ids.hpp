@@ -38,7 +38,7 @@ class IdKeeper final : public Texts {
   void resolve(Batch& batch, Engine& engine);
 
   // For recovery and tests: ids of texts.
-  ItemId item(std::string_view text, Engine& engine) { return give_item(text, items_.view().hash(text), engine); }
+  ItemId item(std::string_view text, Engine& engine) { return give_item(text, items_.hash(text), engine); }
   GroupId group(LeaderboardIndex board, std::string_view key) {
     return GroupId{groups_[raw(board)]->find_or_give(key)};
   }
