@@ -157,8 +157,9 @@ def micro(report, args):
             check(not b.get("error_occurred"), f"{binary.name} {b['name']}: {b.get('error_message')}")
             rate = b.get("events/s", b.get("items_per_second", 0))
             ratio = f"  ratio {b['ratio']:.2f}" if "ratio" in b else ""
+            speed = f"{rate / 1e6:.1f} M/s" if rate else ""
             time_and_unit = f"{b['cpu_time']:.3g} {b['time_unit']}"
-            print(f"{binary.name:<17} {b['name']:<56} {rate / 1e6:>8.1f} M/s {time_and_unit:>12}{ratio}")
+            print(f"{binary.name:<17} {b['name']:<56} {speed:>12} {time_and_unit:>12}{ratio}")
     report.write("micro", {"figures": figures})
     by_name = {b["name"]: b for group in figures.values() for b in group}
     decode = by_name.get("ratio/small/manual_time")

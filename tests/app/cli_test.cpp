@@ -9,11 +9,15 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
+#include "temporary.hpp"
+
 namespace {
+
+using marquee::test::file_with;
+using marquee::test::temporary;
+using marquee::test::text_of;
 
 using ::testing::AnyOf;
 using ::testing::EndsWith;
@@ -37,23 +41,6 @@ by = ["category"]
 name = "all"
 window = "hopping 10m every 1m"
 )";
-
-std::string temporary(const std::string& name) {
-  return ::testing::TempDir() + "marquee_cli_" + std::to_string(::getpid()) + "_" + name;
-}
-
-std::string file_with(const std::string& name, const std::string& text) {
-  const std::string path = temporary(name);
-  std::ofstream(path, std::ios::binary) << text;
-  return path;
-}
-
-std::string text_of(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 struct Ran {
   int code = -1;

@@ -12,11 +12,9 @@ BatchShape small() {
   return {.events_max = 8, .arena_bytes = 64, .leaderboard_count = 2};
 }
 
-TEST(Batch, ColumnsLieOneBehindTheOtherIn16BytesAnEventOnAPage) {
-  Batch batch(BatchShape{.events_max = 1000, .arena_bytes = 64, .leaderboard_count = 1});
-  EXPECT_EQ(batch.columns_bytes(), 16'000u);
-  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(batch.columns_data()) % 4096, 0u);
-  for (std::uint32_t i = 0; i < 1000; ++i) {
+// Every column of every event holds a number of its own …
+void number(Batch& batch, std::uint32_t events) {
+  for (std::uint32_t i = 0; i < events; ++i) {
     batch.item()[i] = ItemId{i};
     batch.combination()[i] = CombinationId{i + 1};
     batch.slot()[i] = i + 2;
@@ -24,7 +22,11 @@ TEST(Batch, ColumnsLieOneBehindTheOtherIn16BytesAnEventOnAPage) {
     batch.time_ms()[i] = i + 4;
     batch.record()[i] = i + 5;
   }
-  for (std::uint32_t i = 0; i < 1000; ++i) {
+}
+
+// … and still does: no column lies over another.
+void expect_numbered(const Batch& batch, std::uint32_t events) {
+  for (std::uint32_t i = 0; i < events; ++i) {
     ASSERT_EQ(batch.item()[i], ItemId{i});
     ASSERT_EQ(batch.combination()[i], CombinationId{i + 1});
     ASSERT_EQ(batch.slot()[i], i + 2);
@@ -32,6 +34,14 @@ TEST(Batch, ColumnsLieOneBehindTheOtherIn16BytesAnEventOnAPage) {
     ASSERT_EQ(batch.time_ms()[i], EventTimeMs{i} + 4);
     ASSERT_EQ(batch.record()[i], i + 5);
   }
+}
+
+TEST(Batch, ColumnsLieOneBehindTheOtherIn16BytesAnEventOnAPage) {
+  Batch batch(BatchShape{.events_max = 1000, .arena_bytes = 64, .leaderboard_count = 1});
+  EXPECT_EQ(batch.columns_bytes(), 16'000u);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(batch.columns_data()) % 4096, 0u);
+  number(batch, 1000);
+  expect_numbered(batch, 1000);
 }
 
 TEST(Batch, MessagesAreCopiedAndSeparatedByLineFeeds) {
@@ -79,20 +89,8 @@ TEST(Batch, ColumnsGrowForOneLongMessageAndComeBack) {
   EXPECT_EQ(batch.columns_bytes(), 16u * kEvents);
   batch.event_count = kEvents;
   EXPECT_EQ(batch.events_room(), 0u);
-  for (std::uint32_t i = 0; i < kEvents; ++i) {
-    batch.item()[i] = ItemId{i};
-    batch.combination()[i] = CombinationId{i + 1};
-    batch.slot()[i] = i + 2;
-    batch.watch_ms()[i] = i + 3;
-    batch.time_ms()[i] = i + 4;
-    batch.record()[i] = i + 5;
-  }
-  for (std::uint32_t i = 0; i < kEvents; ++i) {
-    ASSERT_TRUE(batch.item()[i] == ItemId{i} && batch.combination()[i] == CombinationId{i + 1} &&
-                batch.slot()[i] == i + 2 && batch.watch_ms()[i] == i + 3 && batch.time_ms()[i] == EventTimeMs{i} + 4 &&
-                batch.record()[i] == i + 5)
-        << i;
-  }
+  number(batch, kEvents);
+  expect_numbered(batch, kEvents);
   batch.clear();
   EXPECT_EQ(batch.columns_data(), own);
   EXPECT_EQ(batch.events_max(), 8u);

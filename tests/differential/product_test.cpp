@@ -1,8 +1,8 @@
 // Product and oracle side by side on random jobs: the bytes of `replay`, the verdicts, and, over several partitions,
 // the last revision of every key. MARQUEE_SEED chooses the first seed, MARQUEE_ROUNDS how many.
 #include <gtest/gtest.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <functional>
@@ -17,6 +17,7 @@
 #include "file/stdout_sink.hpp"
 #include "pipeline/fakes.hpp"
 #include "pipeline/pipeline.hpp"
+#include "temporary.hpp"
 
 namespace marquee::test {
 namespace {
@@ -26,33 +27,6 @@ using differential::RandomJob;
 
 constexpr std::uint64_t kFirstSeed = 20'000;
 constexpr std::uint64_t kRounds = 150;
-
-// A file of our own that goes with the test.
-class TemporaryFile {
- public:
-  TemporaryFile() : fd_(mkstemp(path_)) {}
-  ~TemporaryFile() {
-    close(fd_);
-    unlink(path_);
-  }
-  int fd() const { return fd_; }
-  std::string path() const { return path_; }
-  void write(const std::string& bytes) const {
-    EXPECT_EQ(::pwrite(fd_, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
-  }
-  std::string read() const {
-    std::string bytes;
-    char buffer[1 << 16];
-    off_t at = 0;
-    for (ssize_t n; (n = pread(fd_, buffer, sizeof(buffer), at)) > 0; at += n)
-      bytes.append(buffer, static_cast<std::size_t>(n));
-    return bytes;
-  }
-
- private:
-  char path_[32] = "/tmp/marquee-test-XXXXXX";
-  int fd_;
-};
 
 JobSpec job_of(const RandomJob& random) {
   ConfigOutcome outcome = parse_config(random.toml, "random.toml", {});
@@ -103,7 +77,7 @@ TEST(Differential, ReplayPrintsTheOraclesBytesForAnyBatchSizeAndThreadCount) {
   for_each_job(JobForm::kFile, [](const RandomJob& random, std::uint64_t seed) {
     const oracle::Oracle oracle = random.judged();
     const JobSpec job = job_of(random);
-    TemporaryFile input;
+    const TempFile input;
     input.write(random.file);
     differential::Rng rng(seed ^ 0xabcdef);
     for (const std::size_t lanes : {1u, 3u}) {
@@ -113,9 +87,11 @@ TEST(Differential, ReplayPrintsTheOraclesBytesForAnyBatchSizeAndThreadCount) {
       options.batch_bytes = 256 + rng.next() % 50'000;
       options.emission = Emission::kSettled;
       options.commit_every_ms = rng.next() % 2 == 0 ? 0 : 1000;
-      TemporaryFile output;
+      const TempFile output;
+      const std::unique_ptr<std::FILE, int (*)(std::FILE*)> opened(std::fopen(output.path().c_str(), "w"),
+                                                                   &std::fclose);
       FileSource source({input.path()});
-      StdoutSink sink(job, output.fd(), "test output");
+      StdoutSink sink(job, ::fileno(opened.get()), "test output");
       MemoryPaneLog log;
       Probe probe;
       ASSERT_NO_FATAL_FAILURE(run_product(job, options, source, sink, log, probe));

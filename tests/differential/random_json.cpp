@@ -67,9 +67,10 @@ std::string noise_value(Rng& rng, const Style& style, int depth) {
 
 // The object to be, in the order it will be written in. A leaf has its JSON text, the others have members.
 struct Tree {
+  std::string key;
   std::optional<std::string> json;
   bool is_configured = false;
-  std::vector<std::pair<std::string, Tree>> members;
+  std::vector<Tree> members;
 };
 
 void insert(Tree& root, const PathValue& value) {
@@ -79,10 +80,13 @@ void insert(Tree& root, const PathValue& value) {
     const std::size_t end = value.path.find('.', start);
     const std::string name = value.path.substr(start, end == std::string::npos ? end : end - start);
     Tree* next = nullptr;
-    for (auto& [key, member] : tree->members) {
-      if (key == name) next = &member;
+    for (Tree& member : tree->members) {
+      if (member.key == name) next = &member;
     }
-    if (next == nullptr) next = &tree->members.emplace_back(name, Tree{}).second;
+    if (next == nullptr) {
+      next = &tree->members.emplace_back();
+      next->key = name;
+    }
     next->is_configured = true;
     tree = next;
     if (end == std::string::npos) break;
@@ -93,15 +97,16 @@ void insert(Tree& root, const PathValue& value) {
 
 void add_noise(Rng& rng, Tree& tree, const Style& style) {
   if (tree.json) return;
-  for (auto& [key, member] : tree.members) add_noise(rng, member, style);
+  for (Tree& member : tree.members) add_noise(rng, member, style);
   const std::size_t count = rng.below(4);
   for (std::size_t i = 0; i < count; ++i) {
     // Names close to configured ones, but for the number none of them.
     const std::string stem =
         rng.pick(std::vector<std::string>{"n", "content_id", "event_tim", "t", "category\"", "\xC3\xA9"});
     Tree noise;
+    noise.key = stem + std::to_string(i);
     noise.json = noise_value(rng, style, 3);
-    tree.members.emplace_back(stem + std::to_string(i), std::move(noise));
+    tree.members.push_back(std::move(noise));
   }
   rng.shuffle(tree.members);
 }
@@ -112,8 +117,8 @@ std::size_t fault_position(Rng& rng, const Tree& root, Fault fault) {
   for (std::size_t i = 0; i < root.members.size(); ++i) {
     const bool needs_a_next = fault == Fault::kMissingComma || fault == Fault::kDoubleComma;
     if (needs_a_next && i + 1 == root.members.size()) continue;
-    const bool next_is_configured = i + 1 < root.members.size() && root.members[i + 1].second.is_configured;
-    if (root.members[i].second.is_configured || (needs_a_next && next_is_configured)) positions.push_back(i);
+    const bool next_is_configured = i + 1 < root.members.size() && root.members[i + 1].is_configured;
+    if (root.members[i].is_configured || (needs_a_next && next_is_configured)) positions.push_back(i);
   }
   return positions.empty() ? root.members.size() : rng.pick(positions);
 }
@@ -123,7 +128,7 @@ std::string render(Rng& rng, const Tree& tree, const Style& style, Fault fault, 
   std::string out = "{";
   if (fault == Fault::kLeadingComma) out += ',';
   for (std::size_t i = 0; i < tree.members.size(); ++i) {
-    const auto& [key, member] = tree.members[i];
+    const Tree& member = tree.members[i];
     const Fault here = i == fault_at ? fault : Fault::kNone;
     out += space(rng, style);
     if (here == Fault::kBareKey) {
@@ -133,7 +138,7 @@ std::string render(Rng& rng, const Tree& tree, const Style& style, Fault fault, 
     } else if (here == Fault::kNumberKey) {
       out += '7';
     } else {
-      out += string_token(rng, key, style.escapes && rng.chance(5));
+      out += string_token(rng, member.key, style.escapes && rng.chance(5));
     }
     out += space(rng, style);
     if (here != Fault::kMissingColon) out += ':';
@@ -213,13 +218,14 @@ std::string render_object(Rng& rng, const std::vector<PathValue>& values, const 
   if (style.noise && !(fault == Fault::kOpenString && rng.chance(70))) add_noise(rng, root, used);
   if (fault == Fault::kDeepUnbalanced) {
     Tree deep;
+    deep.key = "deep0";
     deep.json = nested(rng, 10'000);
     if (rng.chance(50)) {
       deep.json->pop_back();
     } else {
       deep.json->resize(deep.json->size() / 2);
     }
-    root.members.emplace_back("deep0", std::move(deep));
+    root.members.push_back(std::move(deep));
     rng.shuffle(root.members);
   }
   const std::size_t fault_at = fault_position(rng, root, fault);

@@ -1,13 +1,11 @@
 #include "gen/emitted.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
+
+#include "temporary.hpp"
 
 namespace marquee::gen_test {
 namespace {
@@ -155,27 +153,8 @@ std::vector<std::string_view> lines_of(std::string_view text) {
   return out;
 }
 
-TempFile::TempFile() {
-  std::string name = (std::filesystem::temp_directory_path() / "marquee-gen-XXXXXX").string();
-  const int fd = ::mkstemp(name.data());
-  if (fd >= 0) ::close(fd);
-  path_ = name;
-}
-
-TempFile::~TempFile() {
-  std::error_code ignored;
-  std::filesystem::remove(path_, ignored);
-}
-
-std::string TempFile::read() const {
-  std::ifstream in(path_, std::ios::binary);
-  std::ostringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
-
 std::string generate(gen::GenOptions options) {
-  const TempFile file;
+  const test::TempFile file;
   options.output = file.path();
   const std::atomic<bool> never{false};
   const auto status = gen::run_gen(options, never);

@@ -43,20 +43,6 @@ std::optional<Valid> valid_event(std::string_view record);
 /// The lines of `text`, their line feeds taken off.
 std::vector<std::string_view> lines_of(std::string_view text);
 
-/// A file in the test's temporary folder; removed at the end.
-class TempFile {
- public:
-  TempFile();
-  ~TempFile();
-  TempFile(const TempFile&) = delete;
-  TempFile& operator=(const TempFile&) = delete;
-  const std::string& path() const { return path_; }
-  std::string read() const;
-
- private:
-  std::string path_;
-};
-
 /// What a run with these options writes; the options' output is replaced. Fails the test if the run fails.
 std::string generate(gen::GenOptions options);
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "gen/emitted.hpp"
+#include "temporary.hpp"
 
 namespace marquee::gen {
 namespace {
@@ -16,8 +17,8 @@ namespace {
 using gen_test::Json;
 using gen_test::lines_of;
 using gen_test::parse_json;
-using gen_test::TempFile;
 using gen_test::valid_event;
+using test::TempFile;
 
 struct Sums {
   int64_t views = 0;

@@ -288,11 +288,11 @@ class World:
 
     def configure(self, *, address: str = "", topics: list[str] | None = None, lateness: str = "10s",
                   event: str = EVENT, boards: str = BOARDS, disorder: str = "5s",
-                  commit: str = "200ms") -> None:  # fmt: skip
+                  idle: str = "never", commit: str = "200ms") -> None:  # fmt: skip
         self.config_path.write_text(
             f'[source]\nbrokers = "{address or self.broker.address}"\ntopic = {json.dumps(topics or [self.input])}\n'
             f'group = "{self.name}"\n[event]{event}\n[time]\ndisorder = "{disorder}"\nlateness = "{lateness}"\n'
-            f'idle_after = "never"\n{boards}\n[sink]\ntopic = "{self.output}"\ndead_letter_topic = "{self.dead}"\n'
+            f'idle_after = "{idle}"\n{boards}\n[sink]\ntopic = "{self.output}"\ndead_letter_topic = "{self.dead}"\n'
             f'late_topic = "{self.late}"\ncommit_every = "{commit}"\n[http]\nlisten = "127.0.0.1:{self.http_port}"\n'
         )
 
@@ -362,11 +362,15 @@ class World:
         check(done.returncode == 0, f"the oracle says ({done.returncode}):\n{done.stdout[:3000]}")
         return done.stdout
 
-    def check_results(self, messages: list[Record], results: list[Record], least: int) -> dict:
+    def check_results(
+        self, messages: list[Record], results: list[Record], least: int, *, everything_is_final: bool = False
+    ) -> dict:
         """The oracle compares the topic with what it must hold, at least so many results in full; its counts."""
         dump = self.folder / "results.tsv"
         dump.write_bytes(b"".join(b"%s\t%s\n" % (r.key, r.value) for r in results))
-        words = self.ask_oracle(messages, "--check-topic", str(dump), "--upto-watermark")
+        words = self.ask_oracle(
+            messages, "--check-topic", str(dump), *([] if everything_is_final else ["--upto-watermark"])
+        )
         compared = int(re.search(r"(\d+) compared", words)[1])
         check(compared >= least, f"only {compared} results could be compared: {words}")
         return self.oracle_verdicts()
@@ -624,6 +628,31 @@ def partitions_added(world: World) -> None:
     world.check_committed()
 
 
+def quiet(world: World) -> None:
+    """Nothing comes any more: the partitions become idle, the last windows close, and every last revision is final."""
+    world.shared_broker()
+    world.gen(5000, "--density", "12000/min")
+    boards = BOARDS.replace("tumbling 1m", "tumbling 5s").replace("hopping 1m every 20s", "hopping 6s every 2s")
+    world.configure(idle="5s", boards=boards)  # longer than a connection may be silent (LeaderHealth)
+    with world.run() as run:
+        verdicts = run.wait_read(5000)
+        run.wait_ready()
+
+        def open_windows() -> int:
+            return sum(not value["final"] for value in newest(world.read_results()).values())
+
+        until(lambda: open_windows() == 0, lambda: f"every window final; {open_windows()} are not")
+        until(
+            lambda: run.metrics()["marquee_source_partitions_idle"] == PARTITIONS,
+            lambda: f"every partition idle: {run.metrics()['marquee_source_partitions_idle']}",
+        )
+        run.stop()
+    results = world.read_results()
+    found = world.check_results(world.read_input(), results, 50, everything_is_final=True)
+    equal(found, verdicts, "verdicts of the oracle, and of marquee")
+    world.check_committed()
+
+
 def restarted(world: World) -> None:
     """It goes on at the committed offsets; what was open says that it is not exact, later windows are."""
     world.shared_broker()
@@ -721,6 +750,7 @@ SCENARIOS = {
     "missing-at-start": missing_at_start,
     "left-uncommitted": left_uncommitted,
     "partitions-added": partitions_added,
+    "quiet": quiet,
     "restarted": restarted,
     "broker-that-ends": broker_that_ends,
     "movietweetings": movietweetings,

@@ -97,7 +97,7 @@ TEST_P(LongMessage, EveryEpochIsACutOfWholeMessagesOnEveryPartition) {
 TEST_P(LongMessage, SameResultsAsWithBatchesThatHoldThemAll) {
   std::vector<std::vector<FakeMessage>> partitions(4);
   std::mt19937_64 random(5);
-  for (int i = 0; i < 300; ++i) {
+  for (std::uint64_t i = 0; i < 300; ++i) {
     std::vector<FakeMessage>& p = partitions[random() % partitions.size()];
     if (random() % 4 != 0) {
       p.push_back(event("i" + std::to_string(random() % 20), static_cast<EventTimeMs>(i * 40 + random() % 300)));

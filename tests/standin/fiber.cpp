@@ -113,8 +113,7 @@ void Fiber::start() {
   __sanitizer_finish_switch_fiber(nullptr, &self.caller_stack_, &self.caller_stack_bytes_);
 #endif
   self.code_(self.argument_);
-  MARQUEE_CHECK(!"a fiber's code has returned");
-  __builtin_unreachable();
+  check_failed("a fiber's code has returned", __FILE__, __LINE__);
 }
 
 void Fiber::resume() {

@@ -68,20 +68,28 @@ struct StreamJob::Parts {
 };
 
 StreamJob::StreamJob(const Config& config, Probe& probe, SnapshotBoard& snapshots, Log& log)
-    : config_(config), probe_(probe), snapshots_(snapshots), log_(log) {}
+    : config_(config),
+      probe_(probe),
+      snapshots_(snapshots),
+      log_(log),
+      parts_(std::make_unique<Parts>(config, probe, snapshots, log)) {}
 StreamJob::~StreamJob() = default;
 
+Status StreamJob::serve() {
+  if (!config_.http.enabled) return {};
+  ServeConfig serve;
+  serve.listen = config_.http.listen;
+  HttpServer& http = parts_->http.emplace(serve, config_.job, probe_, snapshots_, log_);
+  if (Status s = http.start(); !s.ok()) return s;
+  log_.info("metrics, health and API are at " + config_.http.listen + " (/metrics, /readyz, /api/v1/top)");
+  return {};
+}
+
+std::uint16_t StreamJob::http_port() const {
+  return parts_->http ? parts_->http->port() : 0;
+}
+
 Status StreamJob::run(const std::atomic<bool>& stop) {
-  parts_ = std::make_unique<Parts>(config_, probe_, snapshots_, log_);
-  // HTTP first: while Kafka is not there, /readyz says why.
-  if (config_.http.enabled) {
-    ServeConfig serve;
-    serve.listen = config_.http.listen;
-    HttpServer& http = parts_->http.emplace(serve, config_.job, probe_, snapshots_, log_);
-    if (Status s = http.start(); !s.ok()) return s;
-    http_port_.store(http.port());
-    log_.info("metrics, health and API are at " + config_.http.listen + " (/metrics, /readyz, /api/v1/top)");
-  }
   return parts_->pipeline.run(stop);
 }
 

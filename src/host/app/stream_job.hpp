@@ -21,12 +21,14 @@ class StreamJob {
   // Lets go of Kafka's clients and of HTTP. Where a broker does not answer, librdkafka may block here for a minute.
   ~StreamJob();
 
-  // Serves, connects and computes until `stop` is set (drains, then ok) or something final fails; once. When it
-  // returns, what is committed is settled. The calling thread becomes the engine thread. `stop` must outlive the job.
-  Status run(const std::atomic<bool>& stop);
+  // Lets HTTP answer, where it is not switched off; once, before run(): while Kafka is not there, /readyz says why.
+  Status serve();
+  // The port where it does; 0 before, and where it is switched off.
+  std::uint16_t http_port() const;
 
-  // Where HTTP answers, once it does: the port; 0 before, and where it is switched off. Any thread.
-  std::uint16_t http_port() const { return http_port_.load(); }
+  // Connects and computes until `stop` is set (drains, then ok) or something final fails; once. When it returns, what
+  // is committed is settled. The calling thread becomes the engine thread. `stop` must outlive the job.
+  Status run(const std::atomic<bool>& stop);
 
  private:
   struct Parts;
@@ -34,7 +36,6 @@ class StreamJob {
   Probe& probe_;
   SnapshotBoard& snapshots_;
   Log& log_;
-  std::atomic<std::uint16_t> http_port_{0};
   std::unique_ptr<Parts> parts_;
 };
 

@@ -51,13 +51,11 @@ class Demo {
         job_(config_, probe_, snapshots_, log_) {}
 
   Status run(const std::atomic<bool>& told_to_stop, std::optional<std::int64_t> for_ms) {
+    if (Status s = job_.serve(); !s.ok()) return s;
     std::thread pipeline([this] {
       status_ = job_.run(stop_pipeline_);
       pipeline_over_.store(true);
     });
-    while (config_.http.enabled && job_.http_port() == 0 && !pipeline_over_.load()) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
     std::thread generator([this] {
       gen_status_ = generator_.run(stop_generator_);
       generator_over_.store(true);

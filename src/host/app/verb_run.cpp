@@ -33,7 +33,8 @@ int run_stream(const RunOptions& options) {
   SnapshotBoard snapshots;
   log.info("marquee " MARQUEE_VERSION " starts");
   StreamJob job(*config, probe, snapshots, log);
-  const Status status = job.run(stop);
+  Status status = job.serve();
+  if (status.ok()) status = job.run(stop);
   int code = status.exit_code();
   if (status.ok()) {
     log.info("marquee has left; everything read is committed");

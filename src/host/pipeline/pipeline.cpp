@@ -62,6 +62,7 @@ class Pipeline::Impl {
   Status end_epoch(bool last);
   void collect_ids();
   void refresh_gauges();
+  void show_progress();
 
   std::int64_t now_ms() const { return parts_.clock->monotonic_ns() / 1'000'000; }
   // The clock that spaces provisional results.
@@ -228,6 +229,7 @@ Status Pipeline::Impl::loop(const std::atomic<bool>& stop) {
       if (Status s = take(std::move(batch)); !s.ok()) return s;
     }
     progress_.tick(parts_.clock->monotonic_ns());
+    show_progress();
     if (batch == nullptr && queue_->drained()) break;
     if (epoch_due(now_ms())) {
       if (Status s = end_epoch(false); !s.ok()) return s;
@@ -374,6 +376,7 @@ Status Pipeline::Impl::recover(const Status& cause) {
 
   // Partitions that were found since then begin again where they began.
   std::vector<PartitionStart> starts;
+  starts.reserve(parts_.source->partition_count());
   for (std::size_t p = 0; p < parts_.source->partition_count(); ++p) {
     starts.push_back(parts_.source->partition(PartitionIndex{static_cast<std::uint32_t>(p)}));
   }
@@ -418,6 +421,12 @@ void Pipeline::Impl::refresh_gauges() {
   probe.dictionary_bytes.store(static_cast<std::int64_t>(ids_.memory_bytes()), kRelaxed);
   probe.batches_free.store(static_cast<std::int64_t>(pool_.free_count()), kRelaxed);
   probe.partitions.store(static_cast<std::int64_t>(progress_.partition_count()), kRelaxed);
+  show_progress();
+}
+
+// Time alone moves it, between two epochs too, the next of which may be an hour off.
+void Pipeline::Impl::show_progress() {
+  Probe& probe = *parts_.probe;
   probe.partitions_idle.store(static_cast<std::int64_t>(progress_.idle_count()), kRelaxed);
   if (progress_.job_watermark() != kNoTime) {
     probe.watermark_ms.store(progress_.job_watermark(), kRelaxed);
