@@ -492,14 +492,15 @@ std::optional<double> Figures::median(const std::string& name, const Settings& w
 }
 
 std::string Figures::json() const {
-  constexpr std::size_t kListed = 32;  // values; of more, the percentiles say enough
+  constexpr std::size_t kListed = 32;  // values; of more, the number of them
   std::string out = "[";
   for (const Figure& figure : all_) {
     out += (out.size() > 1 ? ",\n  " : "\n  ") + ("{\"figure\": " + json_text(figure.name));
     for (const auto& [key, value] : figure.with) out += ", " + json_text(key) + ": " + value;
-    out += ", \"unit\": " + json_text(figure.unit) + ", \"median\": " + number(figure.median);
+    out += ", \"unit\": " + json_text(figure.unit) + ", \"median\": " + number(figure.median) +
+           ", \"p99\": " + number(figure.p99);
     if (figure.values.size() > kListed) {
-      out += ", \"p99\": " + number(figure.p99) + ", \"rounds\": " + std::to_string(figure.values.size());
+      out += ", \"rounds\": " + std::to_string(figure.values.size());
     } else {
       out += ", \"all\": [";
       for (std::size_t i = 0; i < figure.values.size(); ++i) out += (i > 0 ? ", " : "") + number(figure.values[i]);
