@@ -485,6 +485,7 @@ def gpu(report, args, folder):
     else:
         document = json.loads(pathlib.Path(args.gpu).read_text(encoding="utf8"))
     check(document.get("benchmark") == "gpu", f"{args.gpu} is no result of marquee-gpu-bench")
+    check("error" not in document, f"{args.gpu} ended early: {document.get('error')}")
     gpu_report.rows(report, document)
     if args.quick or document["quick"]:
         print("quick: too little to keep, bench/results stays as it was")

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "gpu/document.hpp"
 #include "gpu/standin_trials.hpp"
 #include "oracle/json.hpp"
 
@@ -76,6 +77,26 @@ TEST(Figures, AreMediansAndPercentiles) {
             std::string::npos)
       << figures.json();
   EXPECT_NE(figures.json().find("\"all\": [3, 1, 2]"), std::string::npos);
+}
+
+TEST(Figures, StandInOneDocumentWithWhatTheyWereMeasuredOn) {
+  bench::Figures figures;
+  figures.add("launch", {}, "us", {3, 1, 2});
+  bench::About about;
+  about.device = {"NVIDIA \"H100\"", "9.0", "580.65.06, CUDA 13.0", std::uint64_t{80} << 30, 0, ""};
+  about.runtime = "CUDA 13.0";
+  about.commit = "abc";
+  const std::string good = bench::document(about, figures);
+  ASSERT_TRUE(oracle::json::parse(good)) << good;
+  EXPECT_NE(good.find(R"("gpu": {"name": "NVIDIA \"H100\"", "compute_capability": "9.0", )"
+                      R"("driver": "580.65.06, CUDA 13.0", "runtime": "CUDA 13.0", "memory_gib": 80})"),
+            std::string::npos)
+      << good;
+  EXPECT_EQ(good.find("error"), std::string::npos);
+  about.measured = {Code::kInternal, "wrong answer"};
+  const std::string bad = bench::document(about, figures);
+  ASSERT_TRUE(oracle::json::parse(bad)) << bad;
+  EXPECT_NE(bad.find("\"error\": \"wrong answer\""), std::string::npos);
 }
 
 struct Spoiled {
