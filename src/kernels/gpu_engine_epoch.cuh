@@ -125,7 +125,7 @@ inline Status GpuEngine::fold_runs(std::span<const SlotRun> runs, std::span<cons
   if (Status s = add_to_sums(owners, read.rows); !s.ok()) return s;
 
   // Which run each row is of, then the rows; both by the exchange, as much as it holds.
-  const std::size_t chunk = exchange_.capacity<PartialRow>();
+  const std::size_t chunk = std::min(exchange_.capacity<PartialRow>(), options_.fold_rows_max);  // see refuse_rows()
   run_of_read_.resize(read.rows);
   for (std::size_t at = 0; at < read.rows; at += exchange_.capacity<std::uint32_t>()) {
     const std::size_t n = std::min<std::size_t>(read.rows - at, exchange_.capacity<std::uint32_t>());
@@ -254,7 +254,7 @@ inline Status GpuEngine::restored(const PanePartials& partials) {
   // A sum over this pane is made again when it is asked for.
   if (board.sum.table != nullptr && contains(board.sum.panes, partials.pane)) drop_sum(board);
   std::vector<PartialRow> rows;
-  const std::size_t chunk = exchange_.capacity<PartialRow>();
+  const std::size_t chunk = std::min(exchange_.capacity<PartialRow>(), options_.fold_rows_max);  // see refuse_rows()
   for (std::size_t i = 0; i < partials.rows.size(); ++i) {
     PartialRow row = partials.rows[i];
     if (row.views != 0) {

@@ -72,6 +72,37 @@ TEST_P(AggregateTest, OneHotKeyWithTheLongestWatchTimesDoesNotOverflow) {
   }
 }
 
+// More than 2^41 ms: an engine that packs both sums into a word may have to add such a batch piece by piece.
+TEST_P(AggregateTest, OneBatchMayHoldNineCenturiesOfWatchTime) {
+  World world(GetParam());
+  world.batch_events_max = 1u << 16;
+  world.start();
+  std::vector<Event> events(60'000, {.watch_ms = static_cast<std::uint32_t>(kWatchMsMax)});
+  for (std::uint32_t i = 0; i < events.size(); ++i) {
+    events[i].item = 1 + i % 7;
+    events[i].slot = 1 + i % 3;
+  }
+  world.submit(events);
+  world.submit({{.item = 3, .watch_ms = 1}});
+  world.end_epoch();
+  world.rank_all_panes();
+}
+
+TEST_P(AggregateTest, ABatchMayHaveHundredsOfSlots) {
+  World world(GetParam());
+  for (std::int64_t pane = 32; pane < 400; ++pane) world.slots.push_back({pane});
+  world.start();
+  std::vector<Event> events;
+  for (std::uint32_t slot = 1; slot <= 400; ++slot) {
+    events.push_back({.item = slot, .slot = slot, .watch_ms = slot});
+    events.push_back({.item = 1, .slot = slot});
+  }
+  world.submit(events);
+  world.end_epoch();
+  world.rank_all_panes();
+  world.rank(0, 0, 399);
+}
+
 // A packed sum has to move on somewhere; the counts just before, at and behind any power of two are where it would go
 // wrong.
 TEST_P(AggregateTest, AKeysCountMayEndOnAnyPowerOfTwo) {

@@ -123,6 +123,51 @@ TEST_P(BudgetTest, ADroppedPanesRoomIsFreeAgain) {
   EXPECT_TRUE(ranking.groups[0].refused);
 }
 
+TEST_P(BudgetTest, WhatIsRefusedEpochAfterEpochTakesNoRoom) {
+  Budgeted b(GetParam(), 10);
+  b.run(distinct_items(10));
+  std::size_t memory_bytes = 0;
+  for (std::uint32_t epoch = 0; epoch < 5; ++epoch) {
+    std::vector<Event> events = distinct_items(3000, 11 + 3000 * epoch);
+    events.push_back({.item = 1});
+    EXPECT_EQ(b.run(events).refused_events, 3000u);
+    if (epoch == 1) memory_bytes = b.world.engine().stats().memory_bytes;
+  }
+  EXPECT_EQ(b.world.engine().stats().entries, 10u);
+  EXPECT_LE(b.world.engine().stats().memory_bytes, memory_bytes);
+  const Ranking& ranking = b.rank(0, 0);
+  EXPECT_EQ(events_by_group(ranking), (std::map<std::uint32_t, std::uint64_t>{{1, 15'015}}));
+  ASSERT_EQ(ranking.rows.size(), 10u);
+  EXPECT_EQ(ranking.rows[0].views, 6u);
+}
+
+// More rows than an engine takes at once.
+TEST_P(BudgetTest, RestoringBeyondTheBudgetRefusesWhatIsNew) {
+  const std::uint32_t there = many(100'000);
+  const std::uint32_t restored = many(250'000);
+  const std::uint32_t budget = many(150'000);
+  Budgeted b(GetParam(), budget);
+  std::vector<Event> events = distinct_items(there);
+  for (std::size_t i = 0; i < events.size(); i += b.world.batch_events_max) {
+    const std::size_t n = std::min<std::size_t>(b.world.batch_events_max, events.size() - i);
+    b.run(std::vector<Event>(events.begin() + static_cast<std::ptrdiff_t>(i),
+                             events.begin() + static_cast<std::ptrdiff_t>(i + n)));
+  }
+  PanePartials partials{.leaderboard = LeaderboardIndex{0}, .pane = PaneIndex{0}, .rows = {}};
+  for (std::uint32_t item = restored; item > 0; --item) {
+    b.world.name(item);
+    partials.rows.push_back({GroupId{1}, ItemId{item}, 2, item});
+  }
+  ASSERT_TRUE(b.world.engine().restore(partials).ok());
+  EXPECT_EQ(b.world.engine().stats().entries, budget);
+  const Ranking& ranking = b.rank(0, 0);
+  ASSERT_EQ(ranking.groups.size(), 1u);
+  EXPECT_EQ(ranking.groups[0].events, std::uint64_t{there} + 2 * restored);
+  EXPECT_TRUE(ranking.groups[0].refused);
+  EXPECT_EQ(ranking.groups[0].row_count, 1000u);
+  for (const RankedRow& row : ranking.rows) EXPECT_EQ(row.views, 3u) << "those that were there grow on";
+}
+
 TEST_P(BudgetTest, WindowsOfManyPanesCarryTheMarksOfEach) {
   Budgeted b(GetParam(), 10);
   std::vector<Event> events = distinct_items(10);

@@ -11,6 +11,7 @@ std::unique_ptr<Engine> make_standin(const EngineConfig& config) {
   static std::uint64_t made = 0;
   StandinOptions options;
   options.seed = seed_or(1) + made++;
+  options.fold_rows_max = many(1u << 16);  // so that large tables take several rounds
   return std::move(make_standin_engine(config, options).value());
 }
 

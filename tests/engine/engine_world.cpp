@@ -226,19 +226,21 @@ void World::drop(std::uint32_t leaderboard, std::int64_t pane) {
   engine_->drop(LeaderboardIndex{leaderboard}, PaneIndex{pane});
 }
 
-void World::restore_copy_into(World& other) {
-  for (const auto& [key, entries] : state_) {
-    PanePartials partials;
-    partials.leaderboard = LeaderboardIndex{key.first};
-    partials.pane = PaneIndex{key.second};
-    for (const auto& [entry, sums] : entries) {
-      other.name(entry.second);
-      partials.rows.push_back({GroupId{entry.first}, ItemId{entry.second}, sums.views, sums.watch_ms});
-      other.state_[key][entry].views += sums.views;
-      other.state_[key][entry].watch_ms += sums.watch_ms;
-    }
-    ASSERT_TRUE(other.engine_->restore(partials).ok());
+void World::restore(std::uint32_t leaderboard, std::int64_t pane, const Entries& entries) {
+  PanePartials partials;
+  partials.leaderboard = LeaderboardIndex{leaderboard};
+  partials.pane = PaneIndex{pane};
+  for (const auto& [entry, sums] : entries) {
+    name(entry.second);
+    partials.rows.push_back({GroupId{entry.first}, ItemId{entry.second}, sums.views, sums.watch_ms});
+    state_[{leaderboard, pane}][entry].views += sums.views;
+    state_[{leaderboard, pane}][entry].watch_ms += sums.watch_ms;
   }
+  ASSERT_TRUE(engine_->restore(partials).ok());
+}
+
+void World::restore_copy_into(World& other) {
+  for (const auto& [key, entries] : state_) other.restore(key.first, key.second, entries);
 }
 
 void World::clear() {

@@ -67,6 +67,7 @@ class World final : private Texts, private BatchHome {
   void rank(std::uint32_t leaderboard, std::int64_t first, std::int64_t last, bool hot = false);
   void rank_all_panes(bool hot = false);  // one by one, every leaderboard
   void drop(std::uint32_t leaderboard, std::int64_t pane);
+  void restore(std::uint32_t leaderboard, std::int64_t pane, const Entries& entries);
   void restore_copy_into(World& other);  // everything this one holds
   void clear();
   void expect_live_ids();

@@ -220,6 +220,24 @@ TEST_P(RankTest, AHundredThousandGroupsOfOneItem) {
   world.rank(0, 0, 0, true);
 }
 
+// Group and measure do not fit 64 bits together.
+TEST_P(RankTest, TheHighestGroupsRankByTheLongestSums) {
+  World world(GetParam());
+  world.add_leaderboard(Measure::kWatchMs, 3);
+  world.start();
+  const std::uint32_t last = world.job.budgets.groups;
+  Entries entries;
+  for (std::uint32_t item = 1; item <= 40; ++item) {
+    for (const std::uint32_t group : {1u, last - 1, last}) {
+      entries[{group, item}] = {item, (std::uint64_t{1} << 55) + item * item % 11};
+    }
+  }
+  world.restore(1, 0, entries);
+  world.rank(1, 0, 0);
+  world.rank(1, 0, 0, true);
+  world.rank(1, 0, 0, true);
+}
+
 TEST_P(RankTest, ARefusedItemCountsInItsGroupAndIsNeverRanked) {
   World world(GetParam());
   world.start();
