@@ -68,8 +68,9 @@ TokenWalk::Tokens TokenWalk::read_object(Tokens at, FieldTrie::Node node) {
     const FieldTrie::Edge* edge = nullptr;
     if (is_plain(key_close)) [[likely]] {
       edge = &edges[name];
-    } else if ((edge = escaped_edge(node, name)) == nullptr) {
-      return nullptr;
+    } else {
+      edge = escaped_edge(node, name);
+      if (edge == nullptr) return nullptr;
     }
     RawValue* const to = fields_ + edge->field;
     const char* const value = base + at[2];
@@ -108,7 +109,8 @@ TokenWalk::Tokens TokenWalk::skip_container(Tokens at) {
       nesting_.push(object);
       ++at;
       if (base[at[0]] != (object ? '}' : ']')) {
-        if (object && (at = skip_key(at)) == nullptr) return nullptr;
+        if (object) at = skip_key(at);
+        if (at == nullptr) return nullptr;
         continue;
       }
     } else {
@@ -127,7 +129,8 @@ TokenWalk::Tokens TokenWalk::skip_container(Tokens at) {
       const char behind = base[at[0]];
       ++at;
       if (behind == ',') {
-        if (object && (at = skip_key(at)) == nullptr) return nullptr;
+        if (object) at = skip_key(at);
+        if (at == nullptr) return nullptr;
         break;
       }
       if (behind != (object ? '}' : ']')) return nullptr;
