@@ -132,7 +132,7 @@ Status World::call(const char* what) {
   }
   while (s.random.below(256) < s.eager_of_256 && step()) {
   }
-  if (s.lost) return {Code::kUnavailable, std::string("the GPU is lost: ") + what + ": simulated"};
+  if (s.lost) return {Code::kUnavailable, std::string("the GPU failed: ") + what + ": simulated"};
   return {};
 }
 
@@ -204,7 +204,7 @@ Status World::allocate(std::byte*& out, std::size_t size, Kind kind) {
   if (Status s = call("allocating memory"); !s.ok()) return s;
   if (size == 0) return {};
   if (kind == Kind::kDevice && size > memory_free()) {
-    return {Code::kUnavailable, "the GPU is lost: allocating device memory: out of memory"};
+    return {Code::kUnavailable, "the GPU failed: allocating device memory: out of memory"};
   }
   void* data = nullptr;  // of its size to the byte, so that AddressSanitizer sees its end
   if (posix_memalign(&data, kind == Kind::kDevice ? 256 : 4096, size) != 0) die("no memory for %zu bytes", size);
@@ -243,7 +243,7 @@ Status World::pin(void* data, std::size_t size) {
   const auto next = state_->memory.lower_bound(address(data) + size);
   if (next != state_->memory.begin() && std::prev(next)->first + std::prev(next)->second.size > address(data)) {
     if (std::prev(next)->second.kind != Kind::kPinnedByCaller) die("pinning memory that is allocated already");
-    return {Code::kUnavailable, "the GPU is lost: pinning host memory: it is pinned already"};
+    return {Code::kUnavailable, "the GPU failed: pinning host memory: it is pinned already"};
   }
   state_->memory[address(data)] = {size, Kind::kPinnedByCaller};
   return {};

@@ -25,7 +25,7 @@ namespace marquee::gpu {
 inline Status to_status(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return {};
   (void)cudaGetLastError();
-  return {Code::kUnavailable, std::string("the GPU is lost: ") + what + ": " + cudaGetErrorString(error)};
+  return {Code::kUnavailable, std::string("the GPU failed: ") + what + ": " + cudaGetErrorString(error)};
 }
 
 // The grid of a launch: blocks x rows, K::kThreads threads a block.
