@@ -483,7 +483,10 @@ def gpu(report, args, folder):
         document = json.loads(result.read_text(encoding="utf8"))
         document["replay"] = gpu_replay(args, folder)
     else:
-        document = json.loads(pathlib.Path(args.gpu).read_text(encoding="utf8"))
+        try:
+            document = json.loads(pathlib.Path(args.gpu).read_text(encoding="utf8"))
+        except (OSError, json.JSONDecodeError) as error:
+            sys.exit(f"{args.gpu} cannot be read as a result of marquee-gpu-bench: {error}")
     check(document.get("benchmark") == "gpu", f"{args.gpu} is no result of marquee-gpu-bench")
     check("error" not in document, f"{args.gpu} ended early: {document.get('error')}")
     gpu_report.rows(report, document)

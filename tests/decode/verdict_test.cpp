@@ -378,5 +378,31 @@ TEST(Verdict, WhereComesBeforeTheFieldsAndAfterTheSyntax) {
                    });
 }
 
+// Up to 16 bytes are compared in two words, more as bytes: no text passes for another of nearly the same bytes.
+TEST(Verdict, WhereTellsTextsOfEveryLengthApart) {
+  for (std::size_t size = 0; size <= 40; ++size) {
+    const std::string value(size, 'v');
+    JobSpec job = plain_job();
+    job.event.where = {{{{"action"}}, {"another", value, "a value that is longer than sixteen bytes"}}};
+    std::vector<Case> cases;
+    const auto add = [&](const std::string& action, bool passes) {
+      cases.push_back({action, R"({"content_id":"m","event_time":5,"category":"c","action":")" + action + "\"}",
+                       passes ? Verdict::kCounted : Verdict::kFiltered, passes ? "m|c,unknown|5|0" : ""});
+    };
+    add(value, true);
+    add("another", true);
+    add("a value that is longer than sixteen bytes", true);
+    add("a value that is longer than sixteen byteZ", false);
+    add(value + "v", false);
+    add(value + "\xc3\xa9", false);
+    if (size > 0) {
+      add(value.substr(1), false);
+      add(value.substr(1) + "w", false);
+      add("w" + value.substr(1), false);
+    }
+    check_alone(job, cases);
+  }
+}
+
 }  // namespace
 }  // namespace marquee::test

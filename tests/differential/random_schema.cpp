@@ -78,7 +78,8 @@ void choose_where(Rng& rng, Schema& schema) {
   JobConfig& config = schema.config;
   if (rng.chance(50)) {
     const std::string path = rng.pick(std::vector<std::string>{"action", "meta.action"});
-    std::vector<std::string> texts = some_of(rng, {"play", "heartbeat", "true", "1", "0", "st\xC3\xB6p"}, 3);
+    std::vector<std::string> texts = some_of(
+        rng, {"play", "heartbeat", "true", "1", "0", "st\xC3\xB6p", "sixteen bytes 16", "watched to the end"}, 3);
     config.where[path] = {texts.front(), texts.back()};
     schema.fields.push_back({Role::kWhere, path, std::move(texts), true});
   }

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -15,6 +14,7 @@
 #include <thread>
 
 #include "eventually.hpp"
+#include "piped_stdin.hpp"
 #include "temporary.hpp"
 
 namespace marquee {
@@ -22,6 +22,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using test::file_with;
+using test::PipedStdin;
 using test::temporary;
 using ::testing::HasSubstr;
 using Lines = std::vector<std::pair<std::int64_t, std::string>>;
@@ -238,33 +239,6 @@ TEST(FileSource, SeveralFilesAreOnePartitionInOrder) {
   EXPECT_EQ(source.progress().bytes_read, source.progress().bytes_total);
 }
 
-// Standard input replaced by a pipe for as long as this lives.
-class PipedStdin {
- public:
-  PipedStdin() : saved_(::dup(STDIN_FILENO)) {
-    int ends[2];
-    EXPECT_EQ(::pipe(ends), 0);
-    ::dup2(ends[0], STDIN_FILENO);
-    ::close(ends[0]);
-    write_end_ = ends[1];
-  }
-  ~PipedStdin() {
-    ::dup2(saved_, STDIN_FILENO);
-    ::close(saved_);
-  }
-  int write_end() const { return write_end_; }
-  // Whether everything written has been read.
-  bool drained() const {
-    int waiting = -1;
-    EXPECT_EQ(::ioctl(STDIN_FILENO, FIONREAD, &waiting), 0);
-    return waiting == 0;
-  }
-
- private:
-  int saved_;
-  int write_end_ = -1;
-};
-
 TEST(FileSource, StandardInputComesInDribbles) {
   for (const std::string& bytes : {std::string(kOdd), gzipped(kOdd), zstandard(kOdd)}) {
     const PipedStdin pipe;
@@ -430,6 +404,26 @@ TEST(FileSource, APipeThatIsHeldIsReadAgainFromAnyLine) {
             from_line(model(numbered_lines(0, 200) + "half a line\n" + numbered_lines(201, 300) + "the end"), 190));
   ASSERT_TRUE(seek_to(source, 300).ok());
   EXPECT_EQ(read_on(source), (Lines{{300, "the end"}}));
+}
+
+TEST(FileSource, BlankLinesOfAPipeAreNotHeldAndKeepTheirNumbers) {
+  const PipedStdin pipe;
+  FileSource source({"-"}, 4096);
+  const std::atomic<bool> stop{false};
+  ASSERT_TRUE(source.open(1, stop).ok());
+  source.hold(PartitionIndex{0}, Offset{0});
+  write_all(pipe, "first\n" + std::string(20'000, '\n'));
+  EXPECT_EQ(read_on(source), (Lines{{0, "first"}}));
+  write_all(pipe, "a\n\n\nb\n");
+  const Lines rest = {{20'001, "a"}, {20'004, "b"}};
+  EXPECT_EQ(read_on(source), rest);
+  for (const std::int64_t line : {0, 1, 7'000, 20'001, 20'004, 20'005}) {
+    Lines all = rest;
+    all.insert(all.begin(), {0, "first"});
+    ASSERT_TRUE(seek_to(source, line).ok()) << line;
+    EXPECT_EQ(read_on(source), from_line(all, line)) << line;
+  }
+  ::close(pipe.write_end());
 }
 
 TEST(FileSource, WhatIsLetGoOfAPipeIsGone) {

@@ -33,7 +33,7 @@ JobSpec make_job(std::uint8_t choice) {
   job.event.watch = {{"w"}};
   job.event.watch_unit = choice & 8 ? WatchUnit::kSeconds : WatchUnit::kMilliseconds;
   job.event.dimensions = {{"c", {{"c"}}, std::nullopt}, {"g", {{"g", "x"}}, "-"}};
-  if (choice & 16) job.event.where = {{{{"c"}}, {"a", "7", "true"}}};
+  if (choice & 16) job.event.where = {{{{"c"}}, {"a", "7", "true", "sixteen bytes 16", "a longer text than that"}}};
   return job;
 }
 

@@ -65,14 +65,17 @@ inline Outcome run_losing(std::uint64_t seed, std::int64_t events, Emission emis
   FakeSource source(partitions, seed, /*finite=*/true);
   MemoryPaneLog log;
   std::vector<std::unique_ptr<Engine>> lost_engines;
+  std::string_view running = "cpu";
   const EngineFactory factory = [&](const EngineConfig& config,
                                     std::unique_ptr<Engine> lost) -> Result<std::unique_ptr<Engine>> {
     if (lost != nullptr) {
       lost_engines.push_back(std::move(lost));
+      running = "cpu";
       return make_cpu_engine(config);
     }
     Result<std::unique_ptr<Engine>> made = first(config);
     if (!made.ok()) return make_cpu_engine(config);
+    running = made.value()->name();
     return made;
   };
   Pipeline pipeline(world.job, world.options,
@@ -90,6 +93,7 @@ inline Outcome run_losing(std::uint64_t seed, std::int64_t events, Emission emis
   out.recoveries = world.probe.recoveries.load();
   out.died = !lost_engines.empty();
   out.degraded = world.probe.degraded.load();
+  EXPECT_STREQ(world.probe.engine.load(), running.data());
   if (emission == Emission::kSettled) {  // each window once, however often the engine was lost
     EXPECT_EQ(world.sink.results().size(), out.last.size());
   }

@@ -257,7 +257,7 @@ TEST_F(MetricsTest, AnEmptySnapshotHasNoBoards) {
 }
 
 TEST_F(MetricsTest, BuildPhaseAndProcess) {
-  config.engine = "cuda";
+  probe.engine = "cuda";
   probe.phase = Phase::kRestoring;
   const Exposition exposition(text());
   EXPECT_EQ(exposition.value("marquee_build_info", {{"version", MARQUEE_VERSION}, {"engine", "cuda"}}), 1);
@@ -269,14 +269,6 @@ TEST_F(MetricsTest, BuildPhaseAndProcess) {
   EXPECT_GE(exposition.value("marquee_process_open_fds").value_or(0), 3);
   EXPECT_GE(exposition.value("marquee_process_threads").value_or(0), 1);
   EXPECT_GT(exposition.value("marquee_process_start_time_seconds").value_or(0), 1.6e9);
-}
-
-TEST_F(MetricsTest, ALostEngineIsNotWhatIsRunning) {
-  config.engine = "cuda";
-  probe.degraded = true;
-  const Exposition exposition(text());
-  EXPECT_EQ(exposition.value("marquee_build_info", {{"version", MARQUEE_VERSION}, {"engine", "cpu"}}), 1);
-  EXPECT_EQ(exposition.value("marquee_degraded"), 1);
 }
 
 TEST_F(MetricsTest, TheTableOfTheReadmeNamesEveryMetric) {

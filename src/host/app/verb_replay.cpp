@@ -53,7 +53,8 @@ int run_replay(const ReplayOptions& options) {
   pipeline_options.batches = config->engine.batches;
   pipeline_options.batch_events = config->engine.batch_events;
   pipeline_options.batch_bytes = config->engine.batch_bytes;
-  pipeline_options.commit_every_ms = config->sink.commit_every_ms;
+  // Nothing is committed where others see it; what is held of a pipe for a GPU's loss is held until then.
+  pipeline_options.commit_every_ms = std::min<std::int64_t>(config->sink.commit_every_ms, 1'000);
   pipeline_options.emission = Emission::kSettled;
   pipeline_options.updates = options.updates;
 
@@ -61,7 +62,7 @@ int run_replay(const ReplayOptions& options) {
   if (log_section.level == LogLevel::kInfo)
     log_section.level = LogLevel::kWarning;  // its standard error is for the summary
   ConsoleLog log(log_section);
-  FileSource source(options.files);
+  FileSource source(options.files, std::min<std::size_t>(kHeldBytesMax, memory_there_is() / 8));
   StdoutSink sink(config->job, STDOUT_FILENO, "standard output");
   MemoryPaneLog pane_log;
   SystemClock clock;

@@ -150,7 +150,7 @@ class Engine {
   virtual void forget_floors() = 0;
 
   virtual EngineStats stats() const = 0;
-  virtual std::string_view name() const = 0;  // "cpu" or "cuda"
+  virtual std::string_view name() const = 0;  // "cpu" or "cuda": a literal
   // False where state cannot get lost while the process lives: then nobody keeps partials to restore it from.
   virtual bool can_be_lost() const = 0;
 };

@@ -114,7 +114,9 @@ class Decoder::Impl {
   // memcpy for what is mostly a few bytes: no call, and no branch on the size. Both ends have kTextSlack.
   static char* copy_short(char* to, std::string_view from) {
     static_assert(kTextSlack == 16);
-    std::memcpy(to, from.data(), 16);
+    char piece[16];  // the two may overlap: an unescaped value may lie right before the key
+    std::memcpy(piece, from.data(), 16);
+    std::memcpy(to, piece, 16);
     if (from.size() > 16) std::memcpy(to + 16, from.data() + 16, from.size() - 16);
     return to + from.size();
   }

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <limits>
 
 namespace marquee {
 namespace {
@@ -16,7 +15,6 @@ using std::chrono::milliseconds;
 constexpr std::size_t kLongLineStepBytes = 1u << 20;
 // A pipe that pauses with a chunk begun: a moment later there may be more, and larger chunks cost less.
 constexpr milliseconds kPipePause{2};
-constexpr std::int64_t kAllLines = std::numeric_limits<std::int64_t>::max();
 
 bool is_blank(const char* line, std::size_t size) {
   return std::all_of(line, line + size, [](char c) { return c == ' ' || c == '\t' || c == '\r'; });
@@ -165,6 +163,12 @@ Result<ReadOutcome> FileSource::cut_chunk(Batch& batch, std::size_t bytes_max, m
       if (!outcome.ok() || outcome.value() == ReadOutcome::kNothing || !batch.messages.empty()) return outcome;
       continue;  // it was blank
     }
+    if (carry_begin_ == carry_.size() && !again_.empty()) {
+      carry_ = std::move(again_.front().bytes);
+      carry_begin_ = 0;
+      line_ = again_.front().line;
+      again_.pop_front();
+    }
     // One byte is kept for the line feed that a file's last line may lack. More than the columns hold is not worth
     // reading.
     std::size_t room = std::min(std::max<std::size_t>(bytes_max, 1), batch.arena_room() - 1);
@@ -177,7 +181,7 @@ Result<ReadOutcome> FileSource::cut_chunk(Batch& batch, std::size_t bytes_max, m
     LineCutter lines(batch, line_);
     lines.scan(used);
     bool waited = false;
-    while (!lines.full() && used < room && !over_) {
+    while (!lines.full() && used < room && !over_ && again_.empty()) {
       if (stream_ == nullptr) {
         if (Status s = next_file(); !s.ok()) return s;
         continue;
@@ -200,8 +204,8 @@ Result<ReadOutcome> FileSource::cut_chunk(Batch& batch, std::size_t bytes_max, m
     }
     const bool too_long = lines.end() == 0 && used >= room;
     put_back(arena + lines.end(), used - lines.end());
-    keep(first_line, arena, lines.end());
     if (!batch.messages.empty()) {
+      keep(first_line, arena, lines.end());
       batch.arena_used = lines.end();
       line_bytes_ = lines.end() / batch.messages.size() + 1;
       return deliver(batch);
@@ -211,7 +215,7 @@ Result<ReadOutcome> FileSource::cut_chunk(Batch& batch, std::size_t bytes_max, m
       carry_scanned_ = 0;
     } else if (waited) {
       return ReadOutcome::kNothing;
-    } else if (over_ && carry_begin_ == carry_.size()) {
+    } else if (over_ && again_.empty() && carry_begin_ == carry_.size()) {
       return ReadOutcome::kEnd;
     }
   }
@@ -253,8 +257,10 @@ Result<ReadOutcome> FileSource::cut_long_line(Batch& batch, milliseconds wait) {
   }
   const auto size = static_cast<std::size_t>(feed - carry_.data());
   const std::int64_t number = line_++;
-  keep(number, carry_.data(), size + 1);
-  if (!is_blank(carry_.data(), size)) batch.append({carry_.data(), size}, 0, Offset{number}, -1);
+  if (!is_blank(carry_.data(), size)) {
+    batch.append({carry_.data(), size}, 0, Offset{number}, -1);
+    keep(number, carry_.data(), size + 1);
+  }
   carry_begin_ = size + 1;
   carry_is_long_line_ = false;
   carry_scanned_ = 0;
@@ -265,7 +271,7 @@ Result<ReadOutcome> FileSource::cut_long_line(Batch& batch, milliseconds wait) {
 
 void FileSource::keep(std::int64_t line, const char* bytes, std::size_t size) {
   const std::lock_guard lock(held_mutex_);
-  if (!holding_ || size == 0) return;
+  if (!holding_) return;
   held_.push_back({line, line_, {bytes, bytes + size}});
   held_bytes_ += size;
 }
@@ -275,55 +281,55 @@ bool FileSource::wait_for_room(milliseconds wait) {
   return held_room_.wait_for(lock, wait, [this] { return held_bytes_ < held_bytes_max_; });
 }
 
-// With held_mutex_ taken.
-void FileSource::drop_before(std::int64_t line) {
-  while (!held_.empty() && held_.front().next_line <= line) {
+void FileSource::hold(PartitionIndex, Offset from) {
+  if (can_go_back_) return;
+  const std::lock_guard lock(held_mutex_);
+  holding_ = true;
+  held_from_ = raw(from);
+  while (!held_.empty() && held_.front().next_line <= held_from_) {
     held_bytes_ -= held_.front().bytes.size();
     held_.pop_front();
   }
   held_room_.notify_all();
 }
 
-void FileSource::hold(PartitionIndex, Offset from) {
-  if (can_go_back_) return;
-  const std::lock_guard lock(held_mutex_);
-  holding_ = true;
-  drop_before(raw(from));
-}
-
 void FileSource::let_go() {
   const std::lock_guard lock(held_mutex_);
   holding_ = false;
-  drop_before(kAllLines);
+  held_.clear();
+  held_bytes_ = 0;
+  held_room_.notify_all();
 }
 
-// What is held from `line` on is to be read again, then what is left of the carry, then the pipe.
+// What is held from `line` on is to be read again, then what is left of the carry, then what was to be read again
+// already, then the pipe.
 Status FileSource::seek_held(std::int64_t line) {
   if (!failed_.ok()) return failed_;
   const std::lock_guard lock(held_mutex_);
   MARQUEE_CHECK(line <= line_);
-  if (line < (held_.empty() ? line_ : held_.front().line)) {
+  if (line < (holding_ ? held_from_ : line_)) {
     return {Code::kUnavailable,
             partition(PartitionIndex{0}).topic + " cannot be read a second time; write it to a file and replay that"};
   }
-  auto at = std::find_if(held_.begin(), held_.end(), [line](const Held& h) { return h.next_line > line; });
-  std::vector<char> again;
-  again.reserve(held_bytes_ + carry_.size() - carry_begin_);
-  if (at != held_.end() && at->line < line) {  // the lines before it stay held
-    const char* p = at->bytes.data();
-    const char* const end = p + at->bytes.size();
-    for (std::int64_t l = at->line; l < line; ++l) p = std::find(p, end, '\n') + 1;
-    again.assign(p, end);
-    at->bytes.resize(static_cast<std::size_t>(p - at->bytes.data()));
-    at->next_line = line;
-    ++at;
+  if (carry_begin_ < carry_.size()) {
+    again_.push_front({line_, line_, {carry_.begin() + static_cast<std::ptrdiff_t>(carry_begin_), carry_.end()}});
   }
-  for (auto h = at; h != held_.end(); ++h) again.insert(again.end(), h->bytes.begin(), h->bytes.end());
-  held_.erase(at, held_.end());
-  held_bytes_ -= again.size();
-  again.insert(again.end(), carry_.begin() + static_cast<std::ptrdiff_t>(carry_begin_), carry_.end());
-  carry_ = std::move(again);
+  carry_ = {};
   carry_begin_ = 0;
+  while (!held_.empty() && held_.back().next_line > line) {
+    Piece piece = std::move(held_.back());
+    held_.pop_back();
+    held_bytes_ -= piece.bytes.size();
+    if (piece.line < line) {  // the lines before it stay held
+      const auto begin = piece.bytes.begin();
+      auto split = begin;
+      for (std::int64_t l = piece.line; l < line; ++l) split = std::find(split, piece.bytes.end(), '\n') + 1;
+      held_.push_back({piece.line, line, {begin, split}});
+      held_bytes_ += held_.back().bytes.size();
+      piece = {line, piece.next_line, {split, piece.bytes.end()}};
+    }
+    again_.push_front(std::move(piece));
+  }
   line_ = line;
   return {};
 }

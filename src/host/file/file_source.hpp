@@ -61,9 +61,9 @@ class FileSource final : public Source {
   // Makes stream_ the next file with something to read, or leaves it null and sets over_.
   Status next_file();
   void put_back(const char* bytes, std::size_t size);
-  // Whole lines that were handed out, the first of them `line`: kept where a recovery may ask for them.
+  // Whole lines that were handed out, the first of them `line`, the next one line_: kept where a recovery may ask for
+  // them.
   void keep(std::int64_t line, const char* bytes, std::size_t size);
-  void drop_before(std::int64_t line);
   bool wait_for_room(std::chrono::milliseconds wait);
   Status seek_held(std::int64_t line);
 
@@ -74,14 +74,15 @@ class FileSource final : public Source {
   std::atomic<std::uint64_t> bytes_read_{0};
   std::vector<std::unique_ptr<Lane>> lanes_;
 
-  struct Held {
+  struct Piece {  // whole lines [line, next_line); none of blank ones alone, so that numbers may leap between pieces
     std::int64_t line;
     std::int64_t next_line;
     std::vector<char> bytes;
   };
   std::mutex held_mutex_;  // of what is held: the next one may wait for a silent pipe. Taken after it, never before
   bool holding_ = false;
-  std::deque<Held> held_;  // without a gap, up to the last line handed out
+  std::int64_t held_from_ = 0;
+  std::deque<Piece> held_;  // all that was handed out since
   std::size_t held_bytes_ = 0;
   std::condition_variable held_room_;
 
@@ -94,6 +95,7 @@ class FileSource final : public Source {
   std::size_t carry_begin_ = 0;
   bool carry_is_long_line_ = false;
   std::size_t carry_scanned_ = 0;  // of a long line, known to hold no line feed
+  std::deque<Piece> again_;        // to be read before the stream goes on; the last one may end within a line
   std::int64_t line_ = 0;
   std::uint64_t sequence_ = 0;
   std::size_t line_bytes_ = 0;  // about how long a line is, of the last chunk; 0 unknown

@@ -139,6 +139,7 @@ Status Pipeline::Impl::make_engine(std::unique_ptr<Engine> lost) {
   Result<std::unique_ptr<Engine>> engine = parts_.engine(config, std::move(lost));
   if (!engine.ok()) return engine.status();
   engine_ = std::move(engine.value());
+  parts_.probe->engine.store(engine_->name().data());
   ids_.attach(*engine_);
   return {};
 }

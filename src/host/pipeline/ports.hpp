@@ -78,7 +78,8 @@ class Source {
   virtual std::size_t partition_count() const = 0;
   // Recovery: continue lane reads at these offsets, discarding what was queued. Only while no lane is being read.
   virtual Status seek(const std::vector<PartitionStart>& starts) = 0;
-  // Recovery may seek to `from` or any offset behind it: called before the first read and after each commit. A source
+  // Recovery may seek to `from` or any offset behind it: called before the first read and with each epoch that is
+  // handed over to be committed (a commit that fails ends the run). A source
   // that cannot go back in its input keeps what it hands out, until a later call or let_go() says that nobody will ask
   // for it; others need not listen. Any thread.
   virtual void hold(PartitionIndex /*partition*/, Offset /*from*/) {}

@@ -63,7 +63,8 @@ struct Probe {
   Gauge partitions_idle{0};
   LatencyHistogram fetch, decode, aggregate, rank, commit, event_to_result;
   std::atomic<Phase> phase{Phase::kStarting};
-  std::atomic<bool> degraded{false};  // the engine was lost, another does its work
+  std::atomic<const char*> engine{"none"};  // the name of what aggregates now (a literal); none before there is one
+  std::atomic<bool> degraded{false};        // the engine was lost, another does its work
 
   // Why the process is not ready, for /readyz and logs; empty when it is. Any thread.
   void set_reason(std::string reason) {

@@ -170,8 +170,7 @@ constexpr auto kHistogram = MetricType::Histogram;
 constexpr MetricRow kMetrics[] = {
     {"marquee_build_info", kGauge, "version, engine", "Always 1; what is running.",
      [](const Scrape& s, Series& out) {
-       const bool lost = s.probe.degraded.load(std::memory_order_relaxed);  // then the CPU does its work
-       out.add(1.0, {{"version", MARQUEE_VERSION}, {"engine", lost ? "cpu" : s.config.engine}});
+       out.add(1.0, {{"version", MARQUEE_VERSION}, {"engine", s.probe.engine.load(std::memory_order_relaxed)}});
      }},
     {"marquee_ready", kGauge, "", "1 when /readyz answers 200.",
      [](const Scrape& s, Series& out) {

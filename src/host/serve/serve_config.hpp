@@ -21,7 +21,6 @@ struct ServeLimits {
 struct ServeConfig {
   std::string listen = "127.0.0.1:8080";  // HOST:PORT, [IPv6]:PORT or :PORT (every address); port 0: any free one
   ServeLimits limits;
-  std::string engine = "cpu";           // for marquee_build_info
   std::size_t top_series_max = 10'000;  // (leaderboard, group, rank) triples in /metrics; groups beyond are left out
   bool item_labels = false;             // item ids as a label of marquee_top_*
   std::size_t item_labels_max = 1'000;  // distinct item ids ever used as a label by this process
