@@ -185,7 +185,7 @@ inline Status GpuEngine::prepare(const Batch& batch) {
       std::uint64_t events = 0;
       std::size_t end = i;
       for (; end < arriving_.size() && arriving_[end].pane == arriving_[i].pane; ++end) events += arriving_[end].events;
-      Pane* pane;
+      Pane* pane = nullptr;
       if (Status s = pane_of(b, arriving_[i].pane, events, pane); !s.ok()) return s;
       for (; i < end; ++i) table_of_[arriving_[i].slot * boards + b] = pane->table->ref.number;
       sent_.push_back({pane->table->ref.number, pane->table->serial, events});

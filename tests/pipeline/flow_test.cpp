@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "eventually.hpp"
 #include "pipeline/flow_world.hpp"
 #include "pipeline/ids.hpp"
 #include "pipeline/partial_block.hpp"
@@ -198,6 +199,26 @@ TEST(Flow, IdlePartitionThatComesBackWithEventsForASettledPaneIsCountedAsExpired
   EXPECT_EQ(w.probe.expired.load(), 1u);
   EXPECT_EQ(w.verdict(Verdict::kCounted), 3u);
   EXPECT_EQ(rows(w.last().at(R"(["trending",["movie"],0,1000])")), "a:1 ");
+}
+
+TEST(Flow, IdlePartitionsAndTheWatermarkAreShownBetweenEpochs) {
+  JobSpec job = base_job();
+  job.time.idle_after_ms = 100;
+  World w(job);
+  w.options.commit_every_ms = 3'600'000;
+  FakeSource source({{event("a", 10), event("a", 5000)}, {}}, 1, false);
+  std::thread runner([&] { EXPECT_TRUE(w.run(source).ok()); });
+  std::int64_t passed_ms = 0;
+  const auto shown = [&] {
+    w.clock.advance_ms(1);
+    return ++passed_ms == w.options.commit_every_ms - 1 ||
+           (w.probe.partitions_idle.load() >= 1 && w.probe.watermark_known.load() &&
+            w.probe.watermark_ms.load() >= 5000);
+  };
+  EXPECT_TRUE(eventually(shown));
+  EXPECT_LT(passed_ms, w.options.commit_every_ms - 1);  // or an epoch could have shown it
+  source.finish();
+  runner.join();
 }
 
 TEST(Flow, ItemBudgetHitCountsEventsAndSaysInexact) {
