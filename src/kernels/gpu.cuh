@@ -44,6 +44,8 @@ class Gpu {
         if (passed.value()) return {};
       }
       if (std::chrono::steady_clock::now() - begin > deadline_) {
+        const Result<bool> passed = device.passed(event);  // perhaps it was this process that stood still
+        if (!passed.ok() || passed.value()) return passed.status();
         return {Code::kUnavailable,
                 "the GPU is lost: it has not answered for " + std::to_string(deadline_.count()) + " ms"};
       }

@@ -73,7 +73,7 @@ class GpuEngine final : public Engine {
   void drop(LeaderboardIndex leaderboard, PaneIndex pane) override { (void)keep(dropped(leaderboard, pane)); }
   Status restore(const PanePartials& partials) override { return keep(restored(partials)); }
   void clear() override { (void)keep(cleared()); }
-  void mark_live(LiveIds& live) const override;
+  void mark_live(LiveIds& live) override;
   void forget_floors() override {
     for (Board& board : boards_) board.floor_panes.reset();
   }
@@ -117,6 +117,7 @@ class GpuEngine final : public Engine {
     if (!lost_.ok()) return lost_;
     if (!status.ok()) {
       lost_ = status;
+      if (tables_.ran_out()) (void)gpu_.sync();  // the device is well, and may still be reading batches
       flights_.abandon();
     }
     return status;

@@ -72,6 +72,7 @@ inline GpuEngine::~GpuEngine() {
   for (std::byte* const columns : pinned_) {
     if (lost_.ok()) (void)keep(gpu_.device.unpin(columns));
   }
+  if (!lost_.ok()) gpu_.device.leave();
 }
 
 // --- What the kernels must know -------------------------------------------------------------------------------------
@@ -150,11 +151,15 @@ inline void GpuEngine::put_tables(const Exchange& staging, std::size_t& at, Upda
 
 inline Status GpuEngine::pane_of(std::size_t board, PaneIndex index, std::uint64_t events, Pane*& out) {
   Pane& pane = boards_[board].panes[index];
-  if (pane.table == nullptr) {
-    if (Status s = tables_.create(events, pane.table); !s.ok()) return s;
-  } else if (Status s = tables_.ensure_room(*pane.table, events); !s.ok()) {
-    return s;
+  const auto make_room = [&] {
+    return pane.table == nullptr ? tables_.create(events, pane.table) : tables_.ensure_room(*pane.table, events);
+  };
+  if (Status s = make_room(); !s.ok()) {
+    if (!tables_.ran_out()) return s;
+    if (s = tables_.shrink(); !s.ok()) return s;
+    if (s = make_room(); !s.ok()) return s;
   }
+  pane.table->promised = events;
   batch_panes_.push_back({board, index, &pane});
   touch(batch_panes_.back());
   out = &pane;
@@ -255,6 +260,7 @@ inline Status GpuEngine::submitted(BatchPtr batch) {
   for (const Sent& sent : sent_) {
     Table& table = *tables_.by_number(sent.number);
     table.pending += sent.events;
+    table.promised = 0;
     if (table.bound() * 2 > table.keys_max()) flight->reads_counts = true;
   }
 
@@ -267,7 +273,11 @@ inline Status GpuEngine::submitted(BatchPtr batch) {
     if (begin > 0) {
       if (Status s = fold(); !s.ok()) return s;
       for (const Touched& pane : batch_panes_) touch(pane);
-      for (const Sent& sent : flight->sent) tables_.by_number(sent.number)->pending += sent.events;
+      for (const Sent& sent : flight->sent) {  // the fold may have left tables no larger than what they hold
+        Table& table = *tables_.by_number(sent.number);
+        if (Status s = tables_.ensure_room(table, sent.events); !s.ok()) return s;
+        table.pending += sent.events;
+      }
       if (Status s = send_updates(); !s.ok()) return s;
     }
     if (Status s = aggregate(*flight, begin, end); !s.ok()) return s;

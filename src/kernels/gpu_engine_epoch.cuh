@@ -179,7 +179,11 @@ inline Status GpuEngine::add_to_sums(std::span<const std::size_t> owners, std::u
       any |= within;
     }
     if (!any) continue;
-    if (Status s = tables_.ensure_room(*sum.table, rows); !s.ok()) return s;
+    if (Status s = tables_.ensure_room(*sum.table, rows); !s.ok()) {
+      if (!tables_.ran_out()) return s;
+      drop_sum(boards_[b]);  // it can be made again from its panes
+      continue;
+    }
     if (Status s = exchange_.send(gpu_, owners.size() * 4); !s.ok()) return s;
     const ListRows list{reinterpret_cast<const PartialRow*>(fold_rows_.data()),
                         reinterpret_cast<const std::uint32_t*>(fold_run_of_.data()),
@@ -364,9 +368,9 @@ inline Status GpuEngine::cleared() {
 
 // --- What is alive --------------------------------------------------------------------------------------------------
 
-inline void GpuEngine::mark_live(LiveIds& live) const {
+inline void GpuEngine::mark_live(LiveIds& live) {
   // Should the device fail here, everything is alive: the next call that can say so will.
-  if (lost_.ok() && this->live(live).ok()) return;
+  if (lost_.ok() && keep(this->live(live)).ok()) return;
   std::fill(live.items.begin(), live.items.end(), std::uint8_t{1});
   for (std::vector<std::uint8_t>& groups : live.groups) std::fill(groups.begin(), groups.end(), std::uint8_t{1});
 }

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/check.hpp"
@@ -26,11 +27,12 @@ namespace marquee::gpu {
 // One table as the host knows it.
 struct Table {
   TableRef ref{};
-  std::uint64_t serial = 0;   // numbers are given again, this never is
-  std::uint32_t keys = 0;     // counted when last looked at
-  std::uint64_t pending = 0;  // events or rows sent since: so many keys more at most
-  std::uint32_t rows = 0;     // exact, as of the last fold
-  std::uint32_t items = 0;    // exact, as of the last fold
+  std::uint64_t serial = 0;    // numbers are given again, this never is
+  std::uint32_t keys = 0;      // counted when last looked at
+  std::uint64_t pending = 0;   // events or rows sent since: so many keys more at most
+  std::uint64_t promised = 0;  // the same, of a batch that is being prepared
+  std::uint32_t rows = 0;      // exact, as of the last fold
+  std::uint32_t items = 0;     // exact, as of the last fold
   std::uint64_t bound() const { return keys + pending; }
   std::uint64_t keys_max() const { return ref.rows_max(); }
 };
@@ -93,7 +95,7 @@ class Tables {
       if (table.bound() + more <= table.keys_max()) return {};
     }
     const std::uint64_t needed = table.bound() + more;
-    const std::uint64_t wished = table.bound() + more * tuning::kBatchesOfRoom;
+    const std::uint64_t wished = std::min(table.bound() + more * tuning::kBatchesOfRoom, 2 * needed);
     return grow(table, table_bits_for(needed), table_bits_for(wished));
   }
   // The same where all keys are known to the device already but `table` must keep probes short: see Refuse.
@@ -106,7 +108,25 @@ class Tables {
   Status compact(Table& table) {
     const std::uint64_t rows = table.rows;
     if (table.keys <= 2 * rows + (1u << tuning::kTableBitsMin)) return {};
-    return grow(table, table_bits_for(rows), table_bits_for(2 * rows));
+    Status s = grow(table, table_bits_for(rows), table_bits_for(2 * rows));
+    if (s.ok()) table.keys = table.rows;
+    return ran_out() ? Status{} : s;  // it can stay as it is
+  }
+
+  // Whether the last call that failed did so for want of room in the arena, and not by the device's fault. Asked once.
+  bool ran_out() { return std::exchange(ran_out_, false); }
+  // Every table that has more room than its keys and what is promised need gives it back, where there is room to move
+  // to. Waits for the device. TableRefs taken before are void.
+  Status shrink() {
+    if (Status s = read_counts(); !s.ok()) return s;
+    for (std::uint32_t n = 0; n < bound_; ++n) {
+      if (by_number_[n] == nullptr) continue;
+      Table& table = *by_number_[n];
+      const std::uint32_t bits = table_bits_for(table.bound() + table.promised);
+      if (bits >= table.ref.bits) continue;
+      if (Status s = grow(table, bits, bits); !s.ok() && !ran_out()) return s;
+    }
+    return {};
   }
 
   // Waits for the device and learns how full every table is.
@@ -168,7 +188,8 @@ class Tables {
   std::size_t used_bytes() const { return arena_.used_bytes(); }
 
  private:
-  static Status no_room(std::size_t bytes) {
+  Status no_room(std::size_t bytes) {
+    ran_out_ = true;
     return {Code::kUnavailable,
             "the GPU engine has no room for another " + std::to_string(bytes) +
                 " bytes: the memory it took at start is used up or in pieces; lower limits.entries"};
@@ -228,6 +249,7 @@ class Tables {
   std::uint32_t bound_ = 0;  // numbers given so far are below
   std::uint64_t serials_ = 0;
   std::uint64_t looks_ = 0;
+  bool ran_out_ = false;
 };
 
 }  // namespace marquee::gpu

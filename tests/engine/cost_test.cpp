@@ -87,5 +87,33 @@ TEST(CostTest, AThirdOnOneKeyCostsNoMoreThanNone) {
   EXPECT_LT(cost_of(skewed).global_atomics, without);
 }
 
+// Many panes, each of which got a batch once and holds few keys: the arena that the formula asks for has room for what
+// the budgets let in, though not for a batch more in every pane.
+TEST(ArenaCost, TheFormulaHoldsTheBudgetsInHoweverManyPanes) {
+  World world({"Standin", [](const EngineConfig& config) {
+                 StandinOptions options;
+                 options.arena_bytes = 0;
+                 return std::move(make_standin_engine(config, options).value());
+               }});
+  world.job.budgets.items = 10'000;
+  world.job.budgets.entries = 100'000;
+  world.epoch_rows_max = 1u << 16;
+  constexpr std::uint32_t kPanes = 160, kItems = 600;
+  world.slots = {{World::kNone}};
+  for (std::int64_t pane = 0; pane < kPanes; ++pane) world.slots.push_back({pane});
+  world.start();
+  for (std::uint32_t pane = 0; pane < kPanes; ++pane) {
+    std::vector<Event> events = distinct_items(kItems);
+    for (std::uint32_t i = 0; i < 1'024; ++i) events.push_back(events[i % kItems]);
+    for (Event& event : events) event.slot = pane + 1;
+    world.submit(events);
+    world.end_epoch();
+    ASSERT_FALSE(testing::Test::HasFailure()) << "pane " << pane;
+  }
+  EXPECT_EQ(world.engine().stats().entries, std::uint64_t{kPanes} * kItems);
+  world.rank(0, 0, 0);
+  world.rank(0, kPanes - 1, kPanes - 1);
+}
+
 }  // namespace
 }  // namespace marquee::test

@@ -36,7 +36,7 @@ void World::add_leaderboard(Measure measure, std::uint32_t top) {
 }
 
 void World::start() {
-  EngineConfig config{&job, this, batch_events_max, 1u << 20, {}};
+  EngineConfig config{&job, this, batch_events_max, epoch_rows_max, {}};
   for (std::size_t i = 0; i < kEngineBatchesHeldMax + 1; ++i) {
     BatchShape shape;
     shape.events_max = batch_events_max;

@@ -47,6 +47,7 @@ class World final : private Texts, private BatchHome {
   // --- Before start().
   JobSpec job;
   std::uint32_t batch_events_max = 1024;
+  std::uint64_t epoch_rows_max = 1u << 20;
   std::vector<std::vector<std::int64_t>> slots;    // [slot][leaderboard]: the pane; kNone: not for this leaderboard
   std::vector<std::vector<std::uint32_t>> groups;  // [combination][leaderboard]
   static constexpr std::int64_t kNone = raw(kNoPane);

@@ -1,5 +1,7 @@
 #include "engine/standin_engine.hpp"
 
+#include <gtest/gtest.h>
+
 #include <utility>
 
 #include "kernels/gpu_engine.cuh"
@@ -29,12 +31,17 @@ class StandinEngine final : public Engine {
   void drop(LeaderboardIndex leaderboard, PaneIndex pane) override { inner_->drop(leaderboard, pane); }
   Status restore(const PanePartials& partials) override { return inner_->restore(partials); }
   void clear() override { inner_->clear(); }
-  void mark_live(LiveIds& live) const override { inner_->mark_live(live); }
+  void mark_live(LiveIds& live) override { inner_->mark_live(live); }
   void forget_floors() override { inner_->forget_floors(); }
   EngineStats stats() const override { return inner_->stats(); }
   std::string_view name() const override { return inner_->name(); }
   bool can_be_lost() const override { return true; }
   const gpu::World& gpu() const { return *world_; }
+
+  ~StandinEngine() override {
+    inner_.reset();
+    EXPECT_EQ(world_->frees_that_block(), 0u);  // the process would never end
+  }
 
  private:
   std::unique_ptr<gpu::World> world_;
@@ -66,6 +73,7 @@ Result<std::unique_ptr<Engine>> make_standin_engine(const EngineConfig& config, 
   gpu::WorldOptions world;
   world.seed = options.seed;
   world.memory_bytes = std::uint64_t{1} << 32;
+  world.late_answers = true;
   auto gpu = std::make_unique<gpu::World>(world);
   if (options.fails_at_call != 0) gpu->fail_at_call(options.fails_at_call, fault_of(options.failure));
   auto engine = std::make_unique<StandinEngine>(std::move(gpu));

@@ -8,7 +8,8 @@
 namespace marquee::test {
 
 std::vector<EngineKind> engine_kinds() {
-  if (!gpu::Trials::open().ok()) return {};
+  // main() has found a GPU: one that cannot be opened again is a failure, not a machine without.
+  if (const auto trials = gpu::Trials::open(); !trials.ok()) throw std::runtime_error(trials.status().message());
   return {{"Cuda", [](const EngineConfig& config) {
              Result<std::unique_ptr<Engine>> engine = make_cuda_engine(config);
              if (!engine.ok()) throw std::runtime_error(engine.status().message());  // GoogleTest tells it

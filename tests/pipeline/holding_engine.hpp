@@ -46,7 +46,7 @@ class HoldingEngine final : public Engine {
     rows_held_ = 0;
     inner_->clear();
   }
-  void mark_live(LiveIds& live) const override { inner_->mark_live(live); }
+  void mark_live(LiveIds& live) override { inner_->mark_live(live); }
   void forget_floors() override { inner_->forget_floors(); }
   EngineStats stats() const override { return inner_->stats(); }
   std::string_view name() const override { return "holding"; }

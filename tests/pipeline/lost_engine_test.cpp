@@ -33,7 +33,7 @@ class DyingEngine final : public Engine {
   void name_item(ItemId item, std::string_view text) override { inner_->name_item(item, text); }
   void drop(LeaderboardIndex leaderboard, PaneIndex pane) override { inner_->drop(leaderboard, pane); }
   void clear() override { inner_->clear(); }
-  void mark_live(LiveIds& live) const override { inner_->mark_live(live); }
+  void mark_live(LiveIds& live) override { inner_->mark_live(live); }
   void forget_floors() override { inner_->forget_floors(); }
   EngineStats stats() const override { return inner_->stats(); }
   std::string_view name() const override { return "dying"; }

@@ -248,7 +248,7 @@ class SeeingEngine final : public Engine {
   void drop(LeaderboardIndex, PaneIndex) override {}
   Status restore(const PanePartials&) override { return {}; }
   void clear() override {}
-  void mark_live(LiveIds&) const override {}
+  void mark_live(LiveIds&) override {}
   void forget_floors() override {}
   EngineStats stats() const override { return {}; }
   std::string_view name() const override { return "seeing"; }

@@ -51,6 +51,7 @@ struct WorldOptions {
   std::uint64_t seed = 1;
   std::uint64_t memory_bytes = std::uint64_t{1} << 30;
   unsigned multiprocessors = 4;
+  bool late_answers = false;  // an event that has passed may be denied once more
 };
 
 struct Copied {  // bytes
@@ -93,6 +94,9 @@ class World {
   static void poison(void* data, std::size_t size);
   // Memory freed or unpinned while the device hung with work left: on a real one that would never have returned.
   std::uint64_t frees_that_block() const { return frees_that_block_; }
+  // The device is given up: owners keep what they have, the world ends with it.
+  void leave() { left_ = true; }
+  bool left() const { return left_; }
 
   // --- What Device and the owners below are made of.
   struct Operation;
@@ -148,6 +152,7 @@ class World {
   std::uint64_t calls_ = 0;
   std::uint64_t fault_call_ = 0;
   std::uint64_t frees_that_block_ = 0;
+  bool left_ = false;
   Copied copied_;
   std::map<std::string, Counters> kernels_;
 };
@@ -203,7 +208,7 @@ class Memory {
     return *this;
   }
   ~Memory() {
-    if (data_ != nullptr) world_->free(data_);
+    if (data_ != nullptr && !world_->left()) world_->free(data_);
   }
   std::byte* data() const { return data_; }
   std::size_t size() const { return size_; }
@@ -222,6 +227,7 @@ class Device {
   explicit Device(World& world) : world_(&world), memory_free_(world.memory_free()) {}
 
   std::uint64_t memory_free() const { return memory_free_; }
+  void leave() const { world_->leave(); }
   unsigned multiprocessors() const { return world_->multiprocessors(); }
 
   Status make(Stream& out) const { return world_->make(out.lane_); }

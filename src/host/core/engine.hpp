@@ -46,7 +46,7 @@ struct PanePartials {
   std::vector<PartialRow> rows;
 };
 
-// What one epoch added. Owned by the engine, valid until its next end_epoch() or clear().
+// What one epoch added. Owned by the engine, valid until its next submit(), end_epoch() or clear().
 struct Partials {
   std::vector<PanePartials> panes;   // panes touched, in no order
   std::uint64_t refused_events = 0;  // (event, leaderboard) pairs that the entries budget refused, now in (group, 0)
@@ -145,7 +145,7 @@ class Engine {
   virtual void clear() = 0;
 
   // Marks every id that an open pane's table holds. Only right after end_epoch().
-  virtual void mark_live(LiveIds& live) const = 0;
+  virtual void mark_live(LiveIds& live) = 0;
   // A retired item or group id is about to be reused: nothing may be remembered about it (floors, caches).
   virtual void forget_floors() = 0;
 

@@ -97,7 +97,7 @@ class CpuEngine final : public Engine {
   void drop(LeaderboardIndex leaderboard, PaneIndex pane) override;
   Status restore(const PanePartials& partials) override;
   void clear() override;
-  void mark_live(LiveIds& live) const override;
+  void mark_live(LiveIds& live) override;
   void forget_floors() override {
     for (Board& board : boards_) board.floor_panes.reset();
   }
@@ -432,7 +432,7 @@ void CpuEngine::clear() {
   epoch_rows_ = 0;
 }
 
-void CpuEngine::mark_live(LiveIds& live) const {
+void CpuEngine::mark_live(LiveIds& live) {
   for (std::size_t b = 0; b < boards_.size(); ++b) {
     for (const auto& [index, pane] : boards_[b].panes) {
       for (const PartialRow& row : pane.entries.rows()) {

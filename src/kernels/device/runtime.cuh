@@ -8,6 +8,7 @@
 
 #include <cuda_runtime.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -40,6 +41,10 @@ __global__ void __launch_bounds__(K::kThreads) kernel_entry(const __grid_constan
   K::run(*reinterpret_cast<typename K::Shared*>(shared_memory), args);
 }
 
+// Set once the device was left: owners keep from then on what they have, as giving it back can wait for ever on a
+// device that does not answer.
+inline std::atomic<bool> device_left{false};
+
 // Owns one; made by Device, destroyed before it.
 class Stream {
  public:
@@ -50,7 +55,7 @@ class Stream {
     return *this;
   }
   ~Stream() {
-    if (raw_ != nullptr) (void)cudaStreamDestroy(raw_);
+    if (raw_ != nullptr && !device_left) (void)cudaStreamDestroy(raw_);
   }
   cudaStream_t raw() const { return raw_; }
 
@@ -69,7 +74,7 @@ class Event {
     return *this;
   }
   ~Event() {
-    if (raw_ != nullptr) (void)cudaEventDestroy(raw_);
+    if (raw_ != nullptr && !device_left) (void)cudaEventDestroy(raw_);
   }
 
  private:
@@ -89,7 +94,7 @@ class DeviceMemory {
     return *this;
   }
   ~DeviceMemory() {
-    if (data_ != nullptr) (void)cudaFree(data_);
+    if (data_ != nullptr && !device_left) (void)cudaFree(data_);
   }
   std::byte* data() const { return data_; }
   std::size_t size() const { return size_; }
@@ -112,7 +117,7 @@ class PinnedMemory {
     return *this;
   }
   ~PinnedMemory() {
-    if (data_ != nullptr) (void)cudaFreeHost(data_);
+    if (data_ != nullptr && !device_left) (void)cudaFreeHost(data_);
   }
   std::byte* data() const { return data_; }
   std::size_t size() const { return size_; }
@@ -129,6 +134,8 @@ class Device {
   static Result<Device> open();
   // The devices there are, or why there are none.
   static Result<std::vector<CudaDevice>> list();
+  // The device is given up for the rest of the process: nothing is freed from now on.
+  void leave() const { device_left = true; }
 
   std::uint64_t memory_free() const { return memory_free_; }  // at open()
   unsigned multiprocessors() const { return multiprocessors_; }
