@@ -127,6 +127,15 @@ class GpuEngine final : public Engine {
     if (Status s = gpu_.sync(); !s.ok()) return s;
     return flights_.arrive();
   }
+  // What `make_room` says; where the arena has none left, what it says after every table has given back what it does
+  // not need. Not where a TableRef is held.
+  template <class MakeRoom>
+  Status with_room(const MakeRoom& make_room) {
+    Status s = make_room();
+    if (s.ok() || !tables_.ran_out()) return s;
+    s = tables_.shrink();
+    return s.ok() ? make_room() : s;
+  }
   Status submitted(BatchPtr batch);
   void cut_pieces(const Batch& batch);
   Status prepare(const Batch& batch);

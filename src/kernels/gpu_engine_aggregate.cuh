@@ -154,11 +154,7 @@ inline Status GpuEngine::pane_of(std::size_t board, PaneIndex index, std::uint64
   const auto make_room = [&] {
     return pane.table == nullptr ? tables_.create(events, pane.table) : tables_.ensure_room(*pane.table, events);
   };
-  if (Status s = make_room(); !s.ok()) {
-    if (!tables_.ran_out()) return s;
-    if (s = tables_.shrink(); !s.ok()) return s;
-    if (s = make_room(); !s.ok()) return s;
-  }
+  if (Status s = with_room(make_room); !s.ok()) return s;
   pane.table->promised = events;
   batch_panes_.push_back({board, index, &pane});
   touch(batch_panes_.back());
@@ -275,7 +271,7 @@ inline Status GpuEngine::submitted(BatchPtr batch) {
       for (const Touched& pane : batch_panes_) touch(pane);
       for (const Sent& sent : flight->sent) {  // the fold may have left tables no larger than what they hold
         Table& table = *tables_.by_number(sent.number);
-        if (Status s = tables_.ensure_room(table, sent.events); !s.ok()) return s;
+        if (Status s = with_room([&] { return tables_.ensure_room(table, sent.events); }); !s.ok()) return s;
         table.pending += sent.events;
       }
       if (Status s = send_updates(); !s.ok()) return s;

@@ -276,7 +276,7 @@ inline Status GpuEngine::restored(const PanePartials& partials) {
 inline Status GpuEngine::restore_rows(Table& table, std::vector<PartialRow>& rows) {
   if (rows.empty()) return {};
   const std::uint32_t items_before = table.items;
-  if (Status s = tables_.ensure_room(table, rows.size()); !s.ok()) return s;
+  if (Status s = with_room([&] { return tables_.ensure_room(table, rows.size()); }); !s.ok()) return s;
   if (entries_ + rows.size() > job_.budgets.entries) {
     if (Status s = refuse_rows(table, rows); !s.ok()) return s;
   }

@@ -411,7 +411,7 @@ Status KafkaSource::commit_offsets(const std::vector<OffsetOut>& offsets) {
                                             client_->trouble(error) + "; they will be read again");
     }
     waiting.say("the offsets of group " + config_.group + " are not committed yet: " + client_->trouble(error));
-    std::this_thread::sleep_for(kRetryPause);
+    std::this_thread::sleep_for(kRetryPause);  // told to stop already: there is nothing to wake this but time
   }
 }
 
