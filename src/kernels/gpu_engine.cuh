@@ -133,8 +133,8 @@ class GpuEngine final : public Engine {
   Status with_room(const MakeRoom& make_room) {
     Status s = make_room();
     if (s.ok() || !tables_.ran_out()) return s;
-    s = tables_.shrink();
-    return s.ok() ? make_room() : s;
+    if (Status shrunk = tables_.shrink(); !shrunk.ok()) return shrunk;
+    return make_room();
   }
   Status submitted(BatchPtr batch);
   void cut_pieces(const Batch& batch);
