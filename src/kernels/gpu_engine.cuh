@@ -73,6 +73,7 @@ class GpuEngine final : public Engine {
   void drop(LeaderboardIndex leaderboard, PaneIndex pane) override { (void)keep(dropped(leaderboard, pane)); }
   Status restore(const PanePartials& partials) override { return keep(restored(partials)); }
   void clear() override { (void)keep(cleared()); }
+  Result<const Partials*> state(const std::vector<std::vector<std::uint8_t>>& wanted) override;
   void mark_live(LiveIds& live) override;
   void forget_floors() override {
     for (Board& board : boards_) board.floor_panes.reset();
@@ -170,6 +171,8 @@ class GpuEngine final : public Engine {
   Status refuse_rows(const Table& table, std::vector<PartialRow>& rows);
   Status dropped(LeaderboardIndex leaderboard, PaneIndex index);
   Status cleared();
+  Status list_state(const std::vector<std::vector<std::uint8_t>>& wanted);
+  Status list_rows(const Table& table, const std::vector<std::uint8_t>& groups, std::vector<PartialRow>& out) const;
   Status live(LiveIds& live) const;
 
   std::uint64_t* floors_of(const Board& board) const {
@@ -253,6 +256,7 @@ class GpuEngine final : public Engine {
   std::uint32_t folds_ = 0;  // of this epoch
   std::vector<Touched> touched_;
   Partials partials_;
+  Partials state_;                                                // what state() last said, until the next epoch ends
   std::vector<std::pair<std::size_t, PaneIndex>> with_partials_;  // panes whose partials this epoch has begun
   std::vector<std::vector<PartialRow>> spare_rows_;
   std::vector<std::uint32_t> run_of_read_;

@@ -1,4 +1,4 @@
-// GpuEngine: the end of an epoch, restoring, and panes that go.
+// GpuEngine: the end of an epoch, restoring, panes that go, and what is there.
 #pragma once
 
 #include "kernels/gpu_engine.cuh"
@@ -207,6 +207,7 @@ inline void GpuEngine::begin_partials() {
 
 inline Result<const Partials*> GpuEngine::end_epoch() {
   begin_partials();
+  state_ = Partials();
   const auto end = [this]() -> Status {
     if (!group_updates_.empty() || !text_updates_.empty()) {
       if (Status s = send_updates(); !s.ok()) return s;
@@ -356,6 +357,7 @@ inline Status GpuEngine::cleared() {
   touched_.clear();
   with_partials_.clear();
   partials_ = Partials();
+  state_ = Partials();
   group_updates_.clear();
   text_updates_.clear();
   entries_ = 0;
@@ -364,6 +366,52 @@ inline Status GpuEngine::cleared() {
   unfolded_watch_ms_ = 0;
   folds_ = 0;
   return gpu_.device.zero(gpu_.compute, group_of_.data(), group_of_.size());
+}
+
+// --- What it holds --------------------------------------------------------------------------------------------------
+
+inline Result<const Partials*> GpuEngine::state(const std::vector<std::vector<std::uint8_t>>& wanted) {
+  if (Status s = keep(lost_.ok() ? list_state(wanted) : lost_); !s.ok()) return s;
+  return &state_;
+}
+
+inline Status GpuEngine::list_state(const std::vector<std::vector<std::uint8_t>>& wanted) {
+  MARQUEE_CHECK(touched_.empty() && wanted.size() == boards_.size());
+  state_ = Partials();
+  for (std::size_t b = 0; b < boards_.size(); ++b) {
+    for (const auto& [index, pane] : boards_[b].panes) {
+      PanePartials out;
+      out.leaderboard = LeaderboardIndex{static_cast<std::uint32_t>(b)};
+      out.pane = index;
+      if (Status s = list_rows(*pane.table, wanted[b], out.rows); !s.ok()) return s;
+      if (!out.rows.empty()) state_.panes.push_back(std::move(out));
+    }
+  }
+  return {};
+}
+
+// The table's rows of the groups that are wanted. They cross column by column, as many at a time as the exchange holds.
+inline Status GpuEngine::list_rows(const Table& table, const std::vector<std::uint8_t>& groups,
+                                   std::vector<PartialRow>& out) const {
+  const std::size_t chunk = exchange_.capacity<std::uint64_t>() / 3;
+  std::uint64_t* const keys = exchange_.host<std::uint64_t>();
+  std::uint64_t* const views = keys + chunk;
+  std::uint64_t* const watch_ms = views + chunk;
+  for (std::size_t at = 0; at < table.rows; at += chunk) {
+    const std::size_t n = std::min(table.rows - at, chunk);
+    const std::pair<std::uint64_t*, const std::uint64_t*> columns[] = {
+        {keys, table.ref.row_key()}, {views, table.ref.row_views()}, {watch_ms, table.ref.row_watch_ms()}};
+    for (const auto& [to, from] : columns) {
+      if (Status s = gpu_.device.copy(gpu_.compute, to, from + at, n * sizeof(*from)); !s.ok()) return s;
+    }
+    if (Status s = gpu_.sync(); !s.ok()) return s;
+    for (std::size_t i = 0; i < n; ++i) {
+      const GroupId group = group_of(keys[i]);
+      MARQUEE_CHECK(raw(group) < groups.size());
+      if (groups[raw(group)] != 0) out.push_back({group, item_of(keys[i]), views[i], watch_ms[i]});
+    }
+  }
+  return {};
 }
 
 // --- What is alive --------------------------------------------------------------------------------------------------

@@ -7,6 +7,24 @@
 
 namespace marquee::test {
 
+namespace {
+
+std::map<std::pair<std::uint32_t, std::int64_t>, Entries> entries_of(const Partials& partials) {
+  std::map<std::pair<std::uint32_t, std::int64_t>, Entries> out;
+  for (const PanePartials& pane : partials.panes) {
+    const auto [at, is_new] = out.try_emplace({raw(pane.leaderboard), raw(pane.pane)});
+    EXPECT_TRUE(is_new) << "pane " << raw(pane.pane) << " twice";
+    for (const PartialRow& row : pane.rows) {
+      const bool is_first =
+          at->second.emplace(Key{raw(row.group), raw(row.item)}, Sums{row.views, row.watch_ms}).second;
+      EXPECT_TRUE(is_first) << "entry (" << raw(row.group) << ", " << raw(row.item) << ") twice";
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
 World::World(const EngineKind& kind) : kind_(kind) {
   job.leaderboards.resize(1);
   job.leaderboards[0].name = "board0";
@@ -134,17 +152,7 @@ void World::end_epoch() {
   ASSERT_TRUE(ended.ok()) << ended.status().message();
   partials_ = ended.value();
   EXPECT_EQ(engine_->epoch_rows(), 0u);
-  std::map<PaneKey, Entries> got;
-  for (const PanePartials& pane : partials_->panes) {
-    const PaneKey key{raw(pane.leaderboard), raw(pane.pane)};
-    EXPECT_FALSE(got.contains(key)) << "pane " << key.second << " twice";
-    Entries& entries = got[key];
-    for (const PartialRow& row : pane.rows) {
-      const bool is_new = entries.emplace(Key{raw(row.group), raw(row.item)}, Sums{row.views, row.watch_ms}).second;
-      EXPECT_TRUE(is_new) << "entry (" << raw(row.group) << ", " << raw(row.item) << ") twice";
-    }
-  }
-  EXPECT_EQ(got, epoch_);
+  EXPECT_EQ(entries_of(*partials_), epoch_);
   for (const auto& [key, entries] : epoch_) {
     for (const auto& [entry, sums] : entries) {
       state_[key][entry].views += sums.views;
@@ -274,6 +282,36 @@ void World::expect_live_ids() {
       EXPECT_EQ(live.groups[b][g] != 0, live_groups[b].contains(g)) << "group " << g << " of leaderboard " << b;
     }
   }
+}
+
+World::Wanted World::every_group() const {
+  std::uint32_t group_bound = 1;
+  for (const std::vector<std::uint32_t>& of : groups)
+    group_bound = std::max(group_bound, *std::ranges::max_element(of) + 1);
+  for (const auto& [key, entries] : state_) {
+    for (const auto& [entry, sums] : entries) group_bound = std::max(group_bound, entry.first + 1);
+  }
+  return Wanted(job.leaderboards.size(), std::vector<std::uint8_t>(group_bound, 1));
+}
+
+void World::expect_state(const Wanted& wanted) {
+  const Result<const Partials*> state = engine_->state(wanted);
+  ASSERT_TRUE(state.ok()) << state.status().message();
+  std::map<PaneKey, Entries> got = entries_of(*state.value());
+  std::erase_if(got, [](const auto& pane) { return pane.second.empty(); });
+  std::map<PaneKey, Entries> expected;
+  for (const auto& [key, entries] : state_) {
+    for (const auto& [entry, sums] : entries) {
+      if (wanted[key.first][entry.first] != 0) expected[key][entry] = sums;
+    }
+  }
+  EXPECT_EQ(got, expected);
+}
+
+void World::restore_state_into(World& other) {
+  const Result<const Partials*> state = engine_->state(every_group());
+  ASSERT_TRUE(state.ok()) << state.status().message();
+  for (const auto& [key, entries] : entries_of(*state.value())) other.restore(key.first, key.second, entries);
 }
 
 std::vector<std::string> World::ranked_texts(std::uint32_t group) const {

@@ -72,6 +72,11 @@ class World final : private Texts, private BatchHome {
   void restore_copy_into(World& other);  // everything this one holds
   void clear();
   void expect_live_ids();
+  using Wanted = std::vector<std::vector<std::uint8_t>>;  // [leaderboard][group]
+  void expect_state(const Wanted& wanted);
+  void expect_state() { expect_state(every_group()); }
+  Wanted every_group() const;
+  void restore_state_into(World& other);  // what the engine says that it holds
 
   Engine& engine() { return *engine_; }
   const Ranking& ranking() const { return ranking_; }

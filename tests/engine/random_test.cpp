@@ -74,6 +74,13 @@ void one_round(const EngineKind& kind, std::uint64_t seed) {
     }
     if (below(12) == 0) world.engine().forget_floors();
     if (below(12) == 0) world.expect_live_ids();
+    if (below(6) == 0) {
+      World::Wanted wanted = world.every_group();
+      for (std::vector<std::uint8_t>& wanted_groups : wanted) {
+        for (std::uint8_t& group : wanted_groups) group = below(3) == 0 ? 0 : 1;
+      }
+      world.expect_state(wanted);
+    }
     if (below(40) == 0) world.clear();
     if (testing::Test::HasFailure()) return;
   }

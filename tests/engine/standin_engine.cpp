@@ -31,6 +31,9 @@ class StandinEngine final : public Engine {
   void drop(LeaderboardIndex leaderboard, PaneIndex pane) override { inner_->drop(leaderboard, pane); }
   Status restore(const PanePartials& partials) override { return inner_->restore(partials); }
   void clear() override { inner_->clear(); }
+  Result<const Partials*> state(const std::vector<std::vector<std::uint8_t>>& wanted) override {
+    return inner_->state(wanted);
+  }
   void mark_live(LiveIds& live) override { inner_->mark_live(live); }
   void forget_floors() override { inner_->forget_floors(); }
   EngineStats stats() const override { return inner_->stats(); }
@@ -65,7 +68,11 @@ gpu::Fault fault_of(StandinOptions::Failure failure) {
 StandinCosts costs_of(const Engine& standin) {
   const gpu::World& gpu = dynamic_cast<const StandinEngine&>(standin).gpu();
   const gpu::Counters counters = gpu.counters();
-  return {counters.launches, counters.global_atomics, counters.shared_atomics, gpu.copied().to_device,
+  return {gpu.calls(),
+          counters.launches,
+          counters.global_atomics,
+          counters.shared_atomics,
+          gpu.copied().to_device,
           gpu.copied().from_device};
 }
 

@@ -22,6 +22,7 @@ struct StandinOptions {
 
 // What the engine has asked of its device so far; made by make_standin_engine().
 struct StandinCosts {
+  std::uint64_t calls = 0;  // of the runtime
   std::uint64_t launches = 0;
   std::uint64_t global_atomics = 0;
   std::uint64_t shared_atomics = 0;

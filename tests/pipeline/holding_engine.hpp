@@ -46,6 +46,9 @@ class HoldingEngine final : public Engine {
     rows_held_ = 0;
     inner_->clear();
   }
+  Result<const Partials*> state(const std::vector<std::vector<std::uint8_t>>& wanted) override {
+    return inner_->state(wanted);
+  }
   void mark_live(LiveIds& live) override { inner_->mark_live(live); }
   void forget_floors() override { inner_->forget_floors(); }
   EngineStats stats() const override { return inner_->stats(); }

@@ -33,6 +33,10 @@ class DyingEngine final : public Engine {
   void name_item(ItemId item, std::string_view text) override { inner_->name_item(item, text); }
   void drop(LeaderboardIndex leaderboard, PaneIndex pane) override { inner_->drop(leaderboard, pane); }
   void clear() override { inner_->clear(); }
+  Result<const Partials*> state(const std::vector<std::vector<std::uint8_t>>& wanted) override {
+    if (!alive()) return gone();
+    return inner_->state(wanted);
+  }
   void mark_live(LiveIds& live) override { inner_->mark_live(live); }
   void forget_floors() override { inner_->forget_floors(); }
   EngineStats stats() const override { return inner_->stats(); }

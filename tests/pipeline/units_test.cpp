@@ -248,6 +248,9 @@ class SeeingEngine final : public Engine {
   void drop(LeaderboardIndex, PaneIndex) override {}
   Status restore(const PanePartials&) override { return {}; }
   void clear() override {}
+  Result<const Partials*> state(const std::vector<std::vector<std::uint8_t>>&) override {
+    return Status(Code::kInternal, "not asked for");
+  }
   void mark_live(LiveIds&) override {}
   void forget_floors() override {}
   EngineStats stats() const override { return {}; }

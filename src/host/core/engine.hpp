@@ -144,6 +144,12 @@ class Engine {
   // Forgets everything.
   virtual void clear() = 0;
 
+  // The entries of every open pane whose group is wanted, `wanted[leaderboard][group]` (group 0, the refused one, too);
+  // panes without such an entry may be absent. For a base of the pane log: as of the last end_epoch(), a bug while
+  // events have been submitted since. Owned by the engine, valid until its next submit(), end_epoch(), state() or
+  // clear(). Cost: a pass over all tables, and on a device a copy of them to the host.
+  virtual Result<const Partials*> state(const std::vector<std::vector<std::uint8_t>>& wanted) = 0;
+
   // Marks every id that an open pane's table holds. Only right after end_epoch().
   virtual void mark_live(LiveIds& live) = 0;
   // A retired item or group id is about to be reused: nothing may be remembered about it (floors, caches).

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <span>
@@ -97,6 +98,7 @@ class CpuEngine final : public Engine {
   void drop(LeaderboardIndex leaderboard, PaneIndex pane) override;
   Status restore(const PanePartials& partials) override;
   void clear() override;
+  Result<const Partials*> state(const std::vector<std::vector<std::uint8_t>>& wanted) override;
   void mark_live(LiveIds& live) override;
   void forget_floors() override {
     for (Board& board : boards_) board.floor_panes.reset();
@@ -132,6 +134,7 @@ class CpuEngine final : public Engine {
   std::uint64_t epoch_rows_ = 0;
   std::vector<Touched> touched_;  // panes with a delta
   Partials partials_;
+  Partials state_;  // what state() last said, until the next epoch ends
 
   GroupedTopK top_k_;
   EntryTable merged_;  // sum of a cold query's panes
@@ -249,6 +252,7 @@ Result<const Partials*> CpuEngine::end_epoch() {
     spare_rows_[size_class(pane.rows.capacity())].push_back(std::move(pane.rows));
   partials_.panes.clear();
   partials_.refused_events = 0;
+  state_ = Partials();
   ++epoch_;
   for (const Touched& touched : touched_) {
     Board& board = boards_[touched.board];
@@ -425,11 +429,37 @@ void CpuEngine::clear() {
   }
   touched_.clear();
   partials_ = Partials();
+  state_ = Partials();
   merged_ = EntryTable();
   for (auto& spares : spare_deltas_) spares.clear();
   for (auto& spares : spare_rows_) spares.clear();
   entries_ = 0;
   epoch_rows_ = 0;
+}
+
+Result<const Partials*> CpuEngine::state(const std::vector<std::vector<std::uint8_t>>& wanted) {
+  MARQUEE_CHECK(touched_.empty() && wanted.size() == boards_.size());
+  state_ = Partials();
+  for (std::size_t b = 0; b < boards_.size(); ++b) {
+    const std::vector<std::uint8_t>& groups = wanted[b];
+    const auto is_wanted = [&groups](const PartialRow& row) {
+      MARQUEE_CHECK(raw(row.group) < groups.size());
+      return groups[raw(row.group)] != 0;
+    };
+    for (const auto& [index, pane] : boards_[b].panes) {
+      const std::span<const PartialRow> rows = pane.entries.rows();
+      const bool none = pane.none.views > 0 && is_wanted(pane.none);
+      const auto count = std::count_if(rows.begin(), rows.end(), is_wanted);
+      if (count == 0 && !none) continue;
+      PanePartials& out = state_.panes.emplace_back();
+      out.leaderboard = LeaderboardIndex{static_cast<std::uint32_t>(b)};
+      out.pane = index;
+      out.rows.reserve(static_cast<std::size_t>(count) + 1);
+      std::copy_if(rows.begin(), rows.end(), std::back_inserter(out.rows), is_wanted);
+      if (none) out.rows.push_back(pane.none);
+    }
+  }
+  return &state_;
 }
 
 void CpuEngine::mark_live(LiveIds& live) {
@@ -463,7 +493,9 @@ EngineStats CpuEngine::stats() const {
   for (const auto& spares : spare_rows_) {
     for (const auto& rows : spares) stats.memory_bytes += bytes_of(rows);
   }
-  for (const PanePartials& pane : partials_.panes) stats.memory_bytes += bytes_of(pane.rows);
+  for (const Partials* partials : {&partials_, &state_}) {
+    for (const PanePartials& pane : partials->panes) stats.memory_bytes += bytes_of(pane.rows);
+  }
   return stats;
 }
 
