@@ -3,6 +3,7 @@
 #include "cpu/cpu_engine.hpp"
 #include "engine/engine_world.hpp"
 #include "engine/standin_engine.hpp"
+#include "pipeline/model_engine.hpp"
 
 namespace marquee::test {
 namespace {
@@ -15,10 +16,14 @@ std::unique_ptr<Engine> make_standin(const EngineConfig& config) {
   return std::move(make_standin_engine(config, options).value());
 }
 
+std::unique_ptr<Engine> make_model(const EngineConfig& config) {
+  return std::make_unique<ModelEngine>(config);
+}
+
 }  // namespace
 
 std::vector<EngineKind> engine_kinds() {
-  return {{"Cpu", make_cpu_engine}, {"Standin", make_standin}};
+  return {{"Cpu", make_cpu_engine}, {"Standin", make_standin}, {"Model", make_model}};
 }
 
 }  // namespace marquee::test
