@@ -69,7 +69,7 @@ TEST(ModelEngine, OnceACallHasFailedItIsLostForGood) {
   }
 }
 
-// That `wrong` is, in a world that is in the middle of an epoch.
+// That `wrong` ends in a CHECK, in a world that is in the middle of an epoch.
 void expect_check(const std::function<void(World&)>& wrong) {
   const auto run = [&wrong] {
     World world({"Model", [](const EngineConfig& config) { return std::make_unique<ModelEngine>(config); }});

@@ -10,49 +10,17 @@
 #include "file/file_source.hpp"
 #include "piped_stdin.hpp"
 #include "pipeline/lost_engine_run.hpp"
+#include "pipeline/model_engine.hpp"
 
 namespace marquee::test {
 namespace {
 
-// The CPU engine on a device that dies: its n-th call that can fail does, and every one after it.
-class DyingEngine final : public Engine {
- public:
-  DyingEngine(const EngineConfig& config, std::uint64_t dies_at) : inner_(make_cpu_engine(config)), left_(dies_at) {}
-
-  Status submit(BatchPtr batch) override { return alive() ? inner_->submit(std::move(batch)) : gone(); }
-  Result<const Partials*> end_epoch() override {
-    if (!alive()) return gone();
-    return inner_->end_epoch();
-  }
-  Status rank(const RankQuery& query, Ranking& out) override { return alive() ? inner_->rank(query, out) : gone(); }
-  Status restore(const PanePartials& partials) override { return alive() ? inner_->restore(partials) : gone(); }
-  std::uint64_t epoch_rows() const override { return inner_->epoch_rows(); }
-  void map_combination(CombinationId combination, std::span<const GroupId> groups) override {
-    inner_->map_combination(combination, groups);
-  }
-  void name_item(ItemId item, std::string_view text) override { inner_->name_item(item, text); }
-  void drop(LeaderboardIndex leaderboard, PaneIndex pane) override { inner_->drop(leaderboard, pane); }
-  void clear() override { inner_->clear(); }
-  Result<const Partials*> state(const std::vector<std::vector<std::uint8_t>>& wanted) override {
-    if (!alive()) return gone();
-    return inner_->state(wanted);
-  }
-  void mark_live(LiveIds& live) override { inner_->mark_live(live); }
-  void forget_floors() override { inner_->forget_floors(); }
-  EngineStats stats() const override { return inner_->stats(); }
-  std::string_view name() const override { return "dying"; }
-  bool can_be_lost() const override { return true; }
-
- private:
-  bool alive() {
-    if (left_ > 0) --left_;
-    return left_ > 0;
-  }
-  static Status gone() { return {Code::kUnavailable, "the device is lost"}; }
-
-  std::unique_ptr<Engine> inner_;
-  std::uint64_t left_;
-};
+// Whose `dies_at`-th call that can fail does, and every one after it.
+std::unique_ptr<Engine> dying_engine(const EngineConfig& config, std::uint64_t dies_at) {
+  return std::make_unique<ModelEngine>(config, [left = dies_at](std::string_view) mutable {
+    return --left > 0 ? Status() : Status(Code::kUnavailable, "the device is lost");
+  });
+}
 
 TEST(LostEngine, WhicheverCallItIsThatFailsTheResultsAreTheSame) {
   for (const Emission emission : {Emission::kSettled, Emission::kLive}) {
@@ -61,7 +29,7 @@ TEST(LostEngine, WhicheverCallItIsThatFailsTheResultsAreTheSame) {
     std::uint64_t deaths = 0;
     for (std::uint64_t n = 1; n < 120; n += n < 20 ? 1 : 7) {
       const Outcome got = run_losing(3, 600, emission, [n](const EngineConfig& config) {
-        return Result<std::unique_ptr<Engine>>(std::make_unique<DyingEngine>(config, n));
+        return Result<std::unique_ptr<Engine>>(dying_engine(config, n));
       });
       EXPECT_EQ(got.recoveries, got.died ? 1u : 0u);
       EXPECT_EQ(got.degraded, got.died);
@@ -117,7 +85,7 @@ Outcome run_dribbling(const std::string& text, std::uint64_t dies_at, std::size_
   const EngineFactory factory = [&](const EngineConfig& config,
                                     std::unique_ptr<Engine> lost) -> Result<std::unique_ptr<Engine>> {
     if (lost == nullptr && dies_at > 0) {
-      return std::unique_ptr<Engine>(std::make_unique<DyingEngine>(config, dies_at));
+      return dying_engine(config, dies_at);
     }
     outcome.died = lost != nullptr;
     if (lost != nullptr) lost_engines.push_back(std::move(lost));
@@ -171,7 +139,7 @@ TEST(LostEngine, WithoutAnotherEngineTheRunEndsAndSaysWhy) {
   const EngineFactory factory = [&](const EngineConfig& config,
                                     std::unique_ptr<Engine> lost) -> Result<std::unique_ptr<Engine>> {
     if (lost != nullptr) return Status(Code::kUnavailable, "there is no other engine");
-    return std::unique_ptr<Engine>(std::make_unique<DyingEngine>(config, 1));
+    return dying_engine(config, 1);
   };
   world.engine = factory;
   const Status status = world.run(source);
