@@ -33,9 +33,6 @@
 
 namespace marquee::gpu {
 
-inline bool operator==(const PaneRun& a, const PaneRun& b) {
-  return a.first == b.first && a.last == b.last;
-}
 inline bool contains(const PaneRun& run, PaneIndex pane) {
   return run.first <= pane && pane <= run.last;
 }

@@ -150,7 +150,7 @@ TEST_F(Cli, SaysItsVersionAndTheEnginesWhenAsked) {
 TEST_F(Cli, EveryVerbHelpsWithExamples) {
   EXPECT_EQ(shell("marquee --help").code, 0);
   for (const char* verb :
-       {"run", "replay", "gen", "demo", "validate", "config", "healthcheck", "version", "completion"}) {
+       {"run", "replay", "gen", "demo", "validate", "config", "healthcheck", "panelog", "version", "completion"}) {
     const Ran ran = shell(std::string("marquee ") + verb + " --help");
     EXPECT_EQ(ran.code, 0) << verb;
     if (std::string(verb) != "completion") {

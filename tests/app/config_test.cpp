@@ -293,6 +293,23 @@ TEST(Config, TellsAllProblemsAtOnce) {
   EXPECT_EQ(problems.size(), 7u) << ::testing::PrintToString(problems);
 }
 
+// What is in it is removed by and by.
+TEST(Config, ThePaneLogSharesItsTopicWithNothing) {
+  const std::string least(kLeast);
+  EXPECT_THAT(
+      problems_of(least + "[pane_log]\ntopic = 'watch-events'"),
+      ElementsAre(HasSubstr("pane_log.topic must be a topic of its own: \"watch-events\" is source.topic too")));
+  EXPECT_THAT(problems_of(least + "[pane_log]\ntopic = 'popularity'"), ElementsAre(HasSubstr("is sink.topic too")));
+  EXPECT_THAT(problems_of(least + "[sink]\ndead_letter_topic = 'a'\nlate_topic = 'b'\n[pane_log]\ntopic = 'a'"),
+              ElementsAre(HasSubstr("is sink.dead_letter_topic too")));
+  EXPECT_THAT(problems_of(least + "[sink]\ndead_letter_topic = 'a'\nlate_topic = 'b'\n[pane_log]\ntopic = 'b'"),
+              ElementsAre(HasSubstr("is sink.late_topic too")));
+  EXPECT_THAT(problems_of(least + "[sink]\ntopic = 'marquee-panes'"),
+              ElementsAre(HasSubstr("\"marquee-panes\" is sink.topic too")))
+      << "the topic that it has by default";
+  EXPECT_THAT(problems_of(least + "[pane_log]\ntopic = 'its-own'"), IsEmpty());
+}
+
 TEST(Config, WouldNotReadItsOwnOutput) {
   EXPECT_THAT(problems_of(std::string(kLeast) + "[sink]\ntopic = 'watch-events'"),
               ElementsAre(HasSubstr("it would read its own output")));

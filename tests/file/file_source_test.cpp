@@ -65,8 +65,7 @@ void check(const Batch& batch, std::size_t events_max) {
 // All lines by one lane, or the error.
 Result<Lines> read_all(FileSource& source, const Shape& shape = {}) {
   const std::atomic<bool> stop{false};
-  const auto starts = source.open(1, stop);
-  if (!starts.ok()) return starts.status();
+  if (Status s = source.open(1, stop); !s.ok()) return s;
   Batch batch({shape.events_max, shape.arena_bytes, 1});
   Lines lines;
   std::uint64_t sequence = 0;
@@ -283,7 +282,7 @@ TEST(FileSource, ASilentPipeGivesTheReaderBack) {
 TEST(FileSource, StandardInputIsReadOnlyOnce) {
   FileSource source({"-", "-"});
   const std::atomic<bool> stop{false};
-  EXPECT_EQ(source.open(1, stop).status().code(), Code::kUsage);
+  EXPECT_EQ(source.open(1, stop).code(), Code::kUsage);
 }
 
 TEST(FileSource, ManyLanesStitchedGiveTheSameRecordsInSequence) {
@@ -386,7 +385,6 @@ TEST(FileSource, APipeThatIsHeldIsReadAgainFromAnyLine) {
   FileSource source({"-"});
   const std::atomic<bool> stop{false};
   ASSERT_TRUE(source.open(1, stop).ok());
-  source.hold(PartitionIndex{0}, Offset{0});
   write_all(pipe, numbered_lines(0, 200) + "half a ");
   const Lines before = model(numbered_lines(0, 200));
   EXPECT_EQ(read_on(source), before);
@@ -411,7 +409,6 @@ TEST(FileSource, BlankLinesOfAPipeAreNotHeldAndKeepTheirNumbers) {
   FileSource source({"-"}, 4096);
   const std::atomic<bool> stop{false};
   ASSERT_TRUE(source.open(1, stop).ok());
-  source.hold(PartitionIndex{0}, Offset{0});
   write_all(pipe, "first\n" + std::string(20'000, '\n'));
   EXPECT_EQ(read_on(source), (Lines{{0, "first"}}));
   write_all(pipe, "a\n\n\nb\n");
@@ -431,10 +428,9 @@ TEST(FileSource, WhatIsLetGoOfAPipeIsGone) {
   FileSource source({"-"});
   const std::atomic<bool> stop{false};
   ASSERT_TRUE(source.open(1, stop).ok());
-  source.hold(PartitionIndex{0}, Offset{0});
   write_all(pipe, numbered_lines(0, 200));
   read_on(source);
-  source.hold(PartitionIndex{0}, Offset{100});
+  source.note_committed({{PartitionIndex{0}, Offset{100}, ""}});
   EXPECT_EQ(seek_to(source, 10).code(), Code::kUnavailable);
   ASSERT_TRUE(seek_to(source, 100).ok());
   EXPECT_EQ(read_on(source), from_line(model(numbered_lines(0, 200)), 100));
@@ -444,13 +440,26 @@ TEST(FileSource, WhatIsLetGoOfAPipeIsGone) {
   ::close(pipe.write_end());
 }
 
+TEST(FileSource, GoesOnWhereTheLastCommitEnded) {
+  FileSource source({file_with("committed", "a\nb\nc\n")});
+  const std::atomic<bool> stop{false};
+  ASSERT_TRUE(source.open(1, stop).ok());
+  EXPECT_EQ(source.starts().value().at(0).offset, Offset{0});
+  source.note_committed({{PartitionIndex{0}, Offset{2}, "marquee1 max=5"}});
+  const PartitionStart start = source.starts().value().at(0);
+  EXPECT_EQ(start.offset, Offset{2});
+  EXPECT_EQ(start.metadata, "marquee1 max=5");
+  EXPECT_TRUE(start.committed);
+  ASSERT_TRUE(source.seek({start}).ok());
+  EXPECT_EQ(read_on(source), (Lines{{2, "c"}}));
+}
+
 TEST(FileSource, HoldingIsBoundedAndReadingGoesOnAfterACommit) {
   const PipedStdin pipe;
   constexpr std::size_t kHeld = 1'000;
   FileSource source({"-"}, kHeld);
   const std::atomic<bool> stop{false};
   ASSERT_TRUE(source.open(1, stop).ok());
-  source.hold(PartitionIndex{0}, Offset{0});
   write_all(pipe, numbered_lines(0, 500));
   const Lines all = model(numbered_lines(0, 500));
   Lines got;
@@ -461,7 +470,7 @@ TEST(FileSource, HoldingIsBoundedAndReadingGoesOnAfterACommit) {
     for (const auto& [line, text] : some) bytes += text.size() + 1;
     EXPECT_LE(bytes, kHeld + 4096);
     got.insert(got.end(), some.begin(), some.end());
-    source.hold(PartitionIndex{0}, Offset{got.back().first + 1});  // committed
+    source.note_committed({{PartitionIndex{0}, Offset{got.back().first + 1}, ""}});  // committed
   }
   EXPECT_EQ(got, all);
   ::close(pipe.write_end());

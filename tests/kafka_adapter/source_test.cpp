@@ -1,5 +1,6 @@
 // KafkaSource on the embedded broker. Partitions added while running, a missing topic and group membership need a real
-// broker (the embedded one makes any topic it is asked about, and cannot grow one): tests/kafka has them.
+// broker (the embedded one makes any topic it is asked about, and cannot grow one): tests/kafka has them. So do offsets
+// that a transaction has committed (the embedded one forgets them): transactions_test.cpp.
 #include <gtest/gtest.h>
 #include <librdkafka/rdkafka.h>
 
@@ -27,9 +28,20 @@ struct SourceTest : ::testing::Test {
     return c;
   }
   std::vector<PartitionStart> open(KafkaSource& source, std::size_t lanes = 1) {
-    Result<std::vector<PartitionStart>> starts = source.open(lanes, stop);
+    const Status opened = source.open(lanes, stop);
+    EXPECT_TRUE(opened.ok()) << opened.message();
+    if (!opened.ok()) return {};
+    Result<std::vector<PartitionStart>> starts = source.starts();
     EXPECT_TRUE(starts.ok()) << starts.status().message();
-    return starts.ok() ? starts.value() : std::vector<PartitionStart>{};
+    if (!starts.ok()) return {};
+    const Status status = source.seek(starts.value());
+    EXPECT_TRUE(status.ok()) << status.message();
+    return starts.value();
+  }
+  // What starts() says where it should not be ok.
+  Status refusal(KafkaSource& source) {
+    if (Status s = source.open(1, stop); !s.ok()) return s;
+    return source.starts().status();
   }
   static std::string value(std::int64_t i) { return std::string("value-").append(std::to_string(i)); }
   static std::vector<PlainRecord> numbered(int from, int to) {
@@ -114,19 +126,16 @@ TEST_F(SourceTest, BatchBegunWithSpansOfAnotherOrderKeepsOneSpanAPartition) {
 TEST_F(SourceTest, RestartGoesOnAtTheCommittedOffsetWithItsMetadata) {
   const auto broker = start_broker({{"events", 2}});
   for (int p = 0; p < 2; ++p) produce(broker->brokers(), "events", p, numbered(0, 100));
-  {
-    KafkaSource source(config(broker->brokers()), log, probe);
-    open(source);
-    const Status status = source.commit_offsets(
-        {{PartitionIndex{0}, Offset{40}, "w=1763800000000"}, {PartitionIndex{1}, Offset{100}, ""}});
-    ASSERT_TRUE(status.ok()) << status.message();
-  }
+  commit_plainly(broker->brokers(), "events", 0, 40, "w=1763800000000");
+  commit_plainly(broker->brokers(), "events", 1, 100, "");
   KafkaSource source(config(broker->brokers()), log, probe);
   const auto starts = open(source);
   ASSERT_EQ(starts.size(), 2u);
   EXPECT_EQ(raw(starts[0].offset), 40);
   EXPECT_EQ(starts[0].metadata, "w=1763800000000");
   EXPECT_FALSE(starts[0].at_beginning);
+  EXPECT_TRUE(starts[0].committed && starts[1].committed);
+  EXPECT_FALSE(starts[0].gap || starts[1].gap);
   EXPECT_EQ(raw(starts[1].offset), 100);
   EXPECT_EQ(starts[1].metadata, "");
   Collected got;
@@ -140,8 +149,8 @@ TEST_F(SourceTest, RestartGoesOnAtTheCommittedOffsetWithItsMetadata) {
   EXPECT_EQ(got.next[1], 100);
 }
 
-TEST_F(SourceTest, LatestStartsAtTheEndAndCommitsItBeforeReading) {
-  const auto broker = start_broker({{"events", 1}});
+TEST_F(SourceTest, LatestStartsAtTheEndUntilThatIsCommitted) {
+  const auto broker = start_broker({{"events", 2}});
   produce(broker->brokers(), "events", 0, numbered(0, 100));
   KafkaSourceConfig latest = config(broker->brokers());
   latest.start = KafkaStart::kLatest;
@@ -150,10 +159,37 @@ TEST_F(SourceTest, LatestStartsAtTheEndAndCommitsItBeforeReading) {
     const auto starts = open(source);
     EXPECT_EQ(raw(starts.at(0).offset), 100);
     EXPECT_FALSE(starts.at(0).at_beginning);
+    EXPECT_FALSE(starts.at(0).committed);
+    EXPECT_TRUE(starts.at(1).at_beginning) << "its end is its beginning";
   }
-  produce(broker->brokers(), "events", 0, numbered(100, 103));
+  commit_plainly(broker->brokers(), "events", 0, 100, "");
+  for (int p = 0; p < 2; ++p) produce(broker->brokers(), "events", p, numbered(100, 103));
   KafkaSource source(latest, log, probe);
-  EXPECT_EQ(raw(open(source).at(0).offset), 100) << "records that came while we were away would be lost";
+  const auto starts = open(source);
+  EXPECT_EQ(raw(starts.at(0).offset), 100) << "records that came while we were away would be lost";
+  EXPECT_TRUE(starts.at(0).committed);
+  EXPECT_EQ(raw(starts.at(1).offset), 0) << "new to a group that has read its topic: from its beginning";
+  EXPECT_FALSE(starts.at(1).committed);
+}
+
+TEST_F(SourceTest, StartsMayBeAskedAgainAndSayWhatIsCommittedNow) {
+  const auto broker = start_broker({{"events", 1}});
+  produce(broker->brokers(), "events", 0, numbered(0, 10));
+  KafkaSource source(config(broker->brokers()), log, probe);
+  EXPECT_FALSE(open(source).at(0).committed);
+  commit_plainly(broker->brokers(), "events", 0, 4, "second");
+  const auto starts = source.starts();
+  ASSERT_TRUE(starts.ok()) << starts.status().message();
+  EXPECT_EQ(raw(starts.value().at(0).offset), 4);
+  EXPECT_EQ(starts.value().at(0).metadata, "second");
+  ASSERT_TRUE(source.seek(starts.value()).ok());
+  Collected got;
+  EXPECT_TRUE(eventually([&] {
+    read_once(source.lane(0), got);
+    return got.at_end[0];
+  }));
+  ASSERT_EQ(got.messages[0].size(), 6u);
+  EXPECT_EQ(got.messages[0][0].offset, 4);
 }
 
 TEST_F(SourceTest, EndIsToldUntilMoreRecordsCome) {
@@ -302,43 +338,56 @@ TEST_F(SourceTest, SeekGoesBackAndForthAndDropsWhatWasQueued) {
   }
 }
 
-TEST_F(SourceTest, CommittedOffsetBelowTheBeginningIsAGap) {
-  const auto broker = start_broker({{"events", 1}});
-  {
-    KafkaSource source(config(broker->brokers()), log, probe);
-    open(source);
-    ASSERT_TRUE(source.commit_offsets({{PartitionIndex{0}, Offset{0}, "meta"}}).ok());
-  }
-  // It keeps 5 MiB a partition.
+// It keeps 5 MiB a partition: what was committed, 0, is below the beginning then.
+std::unique_ptr<EmbeddedBroker> broker_with_a_gap() {
+  auto broker = start_broker({{"events", 1}});
+  produce(broker->brokers(), "events", 0, values({"first"}));
+  commit_plainly(broker->brokers(), "events", 0, 0, "meta");
   produce(broker->brokers(), "events", 0,
           std::vector<PlainRecord>(80, {0, std::nullopt, std::string(100'000, 'x'), {}}));
+  return broker;
+}
+
+TEST_F(SourceTest, CommittedOffsetBelowTheBeginningStopsUs) {
+  const auto broker = broker_with_a_gap();
   KafkaSource source(config(broker->brokers()), log, probe);
+  const Status status = refusal(source);
+  EXPECT_EQ(status.code(), Code::kInternal);
+  EXPECT_NE(status.message().find("topic events, partition 0: offsets 0 to "), std::string::npos) << status.message();
+  EXPECT_NE(status.message().find("source.on_gap = \"continue\""), std::string::npos) << status.message();
+  EXPECT_EQ(probe.gap_messages.load(), 0u);
+}
+
+TEST_F(SourceTest, CommittedOffsetBelowTheBeginningIsAGapToGoOnBehind) {
+  const auto broker = broker_with_a_gap();
+  KafkaSourceConfig c = config(broker->brokers());
+  c.on_gap = KafkaOnGap::kContinue;
+  KafkaSource source(c, log, probe);
   const auto starts = open(source);
   EXPECT_GT(raw(starts.at(0).offset), 0);
   EXPECT_FALSE(starts.at(0).at_beginning);
+  EXPECT_TRUE(starts.at(0).gap);
+  EXPECT_TRUE(starts.at(0).committed);
   EXPECT_EQ(starts.at(0).metadata, "meta");
-  EXPECT_TRUE(log.has("removed by retention"));
+  EXPECT_TRUE(log.has("retention has removed records that were not read"));
+  EXPECT_EQ(probe.gap_messages.load(), static_cast<std::uint64_t>(raw(starts[0].offset)));
   Collected got;
   EXPECT_TRUE(eventually([&] {
     read_once(source.lane(0), got);
     return got.at_end[0];
   }));
   EXPECT_EQ(got.messages[0].at(0).offset, raw(starts[0].offset));
-  EXPECT_EQ(got.next[0], 80);
+  EXPECT_EQ(got.next[0], 81);
 }
 
 TEST_F(SourceTest, CommittedOffsetAboveTheEndIsAnError) {
   const auto broker = start_broker({{"events", 1}});
-  {
-    KafkaSource source(config(broker->brokers()), log, probe);
-    open(source);
-    ASSERT_TRUE(source.commit_offsets({{PartitionIndex{0}, Offset{1000}, ""}}).ok());
-  }
+  produce(broker->brokers(), "events", 0, numbered(0, 1));
+  commit_plainly(broker->brokers(), "events", 0, 1000, "");
   KafkaSource source(config(broker->brokers()), log, probe);
-  const auto starts = source.open(1, stop);
-  ASSERT_FALSE(starts.ok());
-  EXPECT_EQ(starts.status().code(), Code::kInternal);
-  EXPECT_NE(starts.status().message().find("kafka-consumer-groups.sh"), std::string::npos) << starts.status().message();
+  const Status status = refusal(source);
+  EXPECT_EQ(status.code(), Code::kInternal);
+  EXPECT_NE(status.message().find("Set another source.group"), std::string::npos) << status.message();
 }
 
 TEST_F(SourceTest, MissingBrokerSetsTheReasonUntilStop) {
@@ -347,9 +396,7 @@ TEST_F(SourceTest, MissingBrokerSetsTheReasonUntilStop) {
   EXPECT_TRUE(eventually([&] { return probe.reason().find("127.0.0.1:1 does not answer") != std::string::npos; }));
   EXPECT_TRUE(eventually([&] { return log.has("is it running"); }));
   stop = true;
-  const auto starts = opened.get();
-  EXPECT_FALSE(starts.ok());
-  EXPECT_EQ(starts.status().code(), Code::kUnavailable);
+  EXPECT_EQ(opened.get().code(), Code::kUnavailable);
 }
 
 TEST_F(SourceTest, BrokerThatComesLaterIsFound) {
@@ -363,6 +410,8 @@ TEST_F(SourceTest, BrokerThatComesLaterIsFound) {
   broker->bring_up();
   ASSERT_TRUE(opened.get().ok());
   EXPECT_EQ(probe.reason(), "");
+  const auto starts = source.starts();
+  ASSERT_TRUE(starts.ok() && source.seek(starts.value()).ok());
   Collected got;
   EXPECT_TRUE(eventually([&] {
     read_once(source.lane(0), got);
@@ -413,40 +462,31 @@ TEST_F(SourceTest, LagIsMeasured) {
   EXPECT_TRUE(eventually([&] { return probe.lag_messages.load() == 0; }));
 }
 
-TEST_F(SourceTest, CommitIsTriedAgainWhileTheCoordinatorMoves) {
-  const auto broker = start_broker({{"events", 1}});
-  produce(broker->brokers(), "events", 0, numbered(0, 10));
-  KafkaSource source(config(broker->brokers()), log, probe);
-  open(source);
-  broker->fail_next(8, {RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
-                        RD_KAFKA_RESP_ERR__TRANSPORT});
-  const Status status = source.commit_offsets({{PartitionIndex{0}, Offset{5}, "m"}});
-  EXPECT_TRUE(status.ok()) << status.message();
-}
-
-TEST_F(SourceTest, CommitIntoAGroupWithMembersSaysSo) {
+TEST_F(SourceTest, StopEndsTheWaitForCommittedOffsets) {
   const auto broker = start_broker({{"events", 1}});
   KafkaSource source(config(broker->brokers()), log, probe);
-  open(source);
-  broker->fail_next(8, {RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID});
-  const Status status = source.commit_offsets({{PartitionIndex{0}, Offset{0}, ""}});
-  EXPECT_EQ(status.code(), Code::kConfig);
-  EXPECT_NE(status.message().find("source.group"), std::string::npos);
+  ASSERT_TRUE(source.open(1, stop).ok());
+  broker->take_down();
+  auto asked = std::async(std::launch::async, [&] { return source.starts().status(); });
+  EXPECT_TRUE(eventually([&] { return probe.reason().find("committed offsets of group test") != std::string::npos; }));
+  stop = true;
+  EXPECT_EQ(asked.get().code(), Code::kUnavailable);
 }
 
 TEST_F(SourceTest, SettingsThatAreOursOrUnknownAreRefusedWithoutSecrets) {
   KafkaSourceConfig c = config("127.0.0.1:1");
   c.extra = {{"enable.auto.commit", "true"}};
-  const Status ours = KafkaSource(c, log, probe).open(1, stop).status();
+  const Status ours = KafkaSource(c, log, probe).open(1, stop);
   EXPECT_EQ(ours.code(), Code::kConfig);
   EXPECT_NE(ours.message().find("[source.kafka] enable.auto.commit"), std::string::npos) << ours.message();
   c.extra = {{"fetch.wait.max.milliseconds", "1"}};
-  const Status unknown = KafkaSource(c, log, probe).open(1, stop).status();
+  const Status unknown = KafkaSource(c, log, probe).open(1, stop);
   EXPECT_EQ(unknown.code(), Code::kConfig);
   EXPECT_NE(unknown.message().find("fetch.wait.max.milliseconds"), std::string::npos) << unknown.message();
   c.extra = {{"ssl.key.pem", "hunter2"}, {"security.protocol", "ssl"}};
-  const auto secret = KafkaSource(c, log, probe).open(1, stop);
-  EXPECT_EQ(secret.status().message().find("hunter2"), std::string::npos) << secret.status().message();
+  const Status secret = KafkaSource(c, log, probe).open(1, stop);
+  EXPECT_FALSE(secret.ok());
+  EXPECT_EQ(secret.message().find("hunter2"), std::string::npos) << secret.message();
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace marquee::testing {
 
@@ -100,9 +101,11 @@ std::vector<PlainRecord> values(const std::vector<std::string>& texts) {
   return records;
 }
 
-std::vector<PlainRecord> read_all(const std::string& brokers, const std::string& topic, int partitions) {
-  const KafkaHandle rk =
-      plain_client(RD_KAFKA_CONSUMER, brokers, {{"enable.partition.eof", "true"}, {"group.id", "reader"}});
+std::vector<PlainRecord> read_all(const std::string& brokers, const std::string& topic, int partitions,
+                                  const KafkaSettings& settings) {
+  KafkaSettings all = {{"enable.partition.eof", "true"}, {"group.id", "reader"}};
+  all.insert(settings.begin(), settings.end());
+  const KafkaHandle rk = plain_client(RD_KAFKA_CONSUMER, brokers, all);
   rd_kafka_poll_set_consumer(rk.get());
   const KafkaPartitions list(rd_kafka_topic_partition_list_new(partitions));
   for (int p = 0; p < partitions; ++p) {
@@ -131,6 +134,26 @@ std::vector<PlainRecord> read_all(const std::string& brokers, const std::string&
     return ends == partitions;
   }));
   return records;
+}
+
+void commit_plainly(const std::string& brokers, const std::string& topic, int partition, std::int64_t offset,
+                    const std::string& metadata) {
+  const KafkaHandle rk = plain_client(RD_KAFKA_CONSUMER, brokers, {{"group.id", "test"}});
+  const KafkaPartitions list(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_t* entry = rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
+  entry->offset = offset;
+  if (!metadata.empty()) {
+    entry->metadata = std::malloc(metadata.size());  // the list frees it
+    std::memcpy(entry->metadata, metadata.data(), metadata.size());
+    entry->metadata_size = metadata.size();
+  }
+  ASSERT_EQ(rd_kafka_commit(rk.get(), list.get(), 0), RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
+Status commit_offsets(ProducerSession& session, const std::vector<OffsetOut>& offsets) {
+  if (Status s = session.begin(); !s.ok()) return s;
+  if (Status s = session.send_offsets(offsets); !s.ok()) return s;
+  return session.commit();
 }
 
 std::size_t Collected::count() const {

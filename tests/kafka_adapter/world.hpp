@@ -14,6 +14,7 @@
 #include "kafka/embedded_broker.hpp"
 #include "kafka/kafka_sink.hpp"
 #include "kafka/kafka_source.hpp"
+#include "kafka/producer_session.hpp"
 
 namespace marquee::testing {
 
@@ -43,8 +44,18 @@ void produce(const std::string& brokers, const std::string& topic, int partition
              const std::vector<PlainRecord>& records, const KafkaSettings& settings = {});
 std::vector<PlainRecord> values(const std::vector<std::string>& texts);
 
-// Everything in the topic from the beginning to the end it has now.
-std::vector<PlainRecord> read_all(const std::string& brokers, const std::string& topic, int partitions);
+// Everything in the topic from the beginning to the end it has now, for whoever reads committed records, or with other
+// `settings` of the consumer.
+std::vector<PlainRecord> read_all(const std::string& brokers, const std::string& topic, int partitions,
+                                  const KafkaSettings& settings = {});
+
+// Commits an offset for group `test` as any consumer does, without a transaction: the embedded broker keeps these
+// alone.
+void commit_plainly(const std::string& brokers, const std::string& topic, int partition, std::int64_t offset,
+                    const std::string& metadata);
+
+// One transaction of the session that holds nothing but offsets.
+Status commit_offsets(ProducerSession& session, const std::vector<OffsetOut>& offsets);
 
 // What lanes handed out, by topic/partition.
 struct Collected {

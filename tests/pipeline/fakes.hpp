@@ -69,24 +69,32 @@ class FakeSource final : public Source {
     const std::lock_guard lock(mutex_);
     failure_ = std::move(status);
   }
-  void start_at(std::size_t partition, Offset offset, bool at_beginning, std::string metadata) {
-    partitions_[partition].next = static_cast<std::size_t>(raw(offset));
-    partitions_[partition].start = {PartitionIndex{static_cast<std::uint32_t>(partition)},
-                                    "fake",
-                                    static_cast<std::int32_t>(partition),
-                                    offset,
-                                    at_beginning,
-                                    std::move(metadata)};
+  // Where the group goes on, as if that had been committed.
+  void start_at(std::size_t partition, Offset offset, std::string metadata) {
+    partitions_[partition].committed = offset;
+    partitions_[partition].metadata = std::move(metadata);
   }
 
+  bool gap = false;                           // retention has taken something before every start
   std::function<void(const Batch&)> on_read;  // called by lanes, one at a time, as a read returns something
 
   // --- Source
-  Result<std::vector<PartitionStart>> open(std::size_t lanes, const std::atomic<bool>&) override {
-    std::vector<PartitionStart> starts;
-    for (std::size_t p = 0; p < partitions_.size(); ++p)
-      starts.push_back(partition(PartitionIndex{static_cast<std::uint32_t>(p)}));
+  Status open(std::size_t lanes, const std::atomic<bool>&) override {
     for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back(std::make_unique<Lane>(*this, i, lanes, seed_ + i));
+    return {};
+  }
+  Result<std::vector<PartitionStart>> starts() override {
+    std::vector<PartitionStart> starts;
+    for (std::size_t p = 0; p < partition_count(); ++p) {
+      PartitionStart start = partition(PartitionIndex{static_cast<std::uint32_t>(p)});
+      const std::lock_guard lock(mutex_);
+      start.committed = partitions_[p].committed.has_value();
+      start.offset = partitions_[p].committed.value_or(Offset{0});
+      start.metadata = partitions_[p].metadata;
+      start.at_beginning = raw(start.offset) == 0;
+      start.gap = gap;
+      starts.push_back(start);
+    }
     return starts;
   }
   SourceLane& lane(std::size_t i) override { return *lanes_[i]; }
@@ -96,7 +104,7 @@ class FakeSource final : public Source {
     return partitions_[raw(p)].healthy;
   }
   PartitionStart partition(PartitionIndex p) const override {
-    PartitionStart s = partitions_[raw(p)].start;
+    PartitionStart s;
     s.partition = p;
     s.topic = "fake";
     s.number = static_cast<std::int32_t>(raw(p));
@@ -109,18 +117,20 @@ class FakeSource final : public Source {
   Status seek(const std::vector<PartitionStart>& starts) override {
     const std::lock_guard lock(mutex_);
     for (const PartitionStart& s : starts) {
-      // As a pipe would have it: nothing is asked for but what it was told to hold.
-      EXPECT_TRUE(partitions_[raw(s.partition)].discovered || partitions_[raw(s.partition)].held_from);
-      EXPECT_GE(raw(s.offset), raw(partitions_[raw(s.partition)].held_from.value_or(Offset{0})));
+      // As a pipe would have it: nothing is asked for but what is not committed.
+      EXPECT_GE(raw(s.offset), raw(partitions_[raw(s.partition)].committed.value_or(Offset{0})));
       partitions_[raw(s.partition)].next = static_cast<std::size_t>(raw(s.offset));
       partitions_[raw(s.partition)].end_said = false;
     }
     return {};
   }
 
-  void hold(PartitionIndex p, Offset from) override {
+  void note_committed(const std::vector<OffsetOut>& offsets) override {
     const std::lock_guard lock(mutex_);
-    partitions_[raw(p)].held_from = from;
+    for (const OffsetOut& offset : offsets) {
+      partitions_[raw(offset.partition)].committed = offset.next;
+      partitions_[raw(offset.partition)].metadata = offset.metadata;
+    }
   }
 
  private:
@@ -130,8 +140,8 @@ class FakeSource final : public Source {
     bool end_said = false;
     bool healthy = true;
     bool discovered = false;
-    std::optional<Offset> held_from;
-    PartitionStart start;
+    std::optional<Offset> committed;
+    std::string metadata;
   };
 
   class Lane final : public SourceLane {
@@ -211,8 +221,16 @@ class FakeSource final : public Source {
 class FakeSink final : public Sink {
  public:
   Status open(const std::atomic<bool>&) override { return {}; }
+  Status acquire() override { return {}; }
   Status begin(const Epoch&) override { return {}; }
+  Status abort() override {
+    ++aborts;
+    return {};
+  }
   Status write(const Epoch& epoch) override {
+    if (before_write) {
+      if (Status s = before_write(); !s.ok()) return s;
+    }
     written_ = epoch.results;
     letters_written_ = epoch.letters;
     return write_status;
@@ -239,6 +257,8 @@ class FakeSink final : public Sink {
   std::size_t epochs() const { return epochs_; }
 
   Status write_status;
+  std::function<Status()> before_write;  // commit thread, or the engine thread for a claim
+  int aborts = 0;
   std::function<void(const Epoch&)> on_commit;  // commit thread
 
  private:
@@ -250,24 +270,50 @@ class FakeSink final : public Sink {
   std::size_t epochs_ = 0;
 };
 
+// Keeps every value that was committed; with `trims`, a base removes what is before it.
 class FakePaneLog final : public PaneLog {
  public:
-  explicit FakePaneLog(bool durable = false) : durable_(durable) {}
-  Status append(const Epoch& epoch) override {
-    if (epoch.partials) blocks.push_back(epoch.partials);
+  explicit FakePaneLog(bool durable = false, std::uint32_t partitions = 1, bool trims = false)
+      : values(partitions), durable_(durable), trims_(trims) {}
+  Status open(const std::atomic<bool>&) override { return {}; }
+  std::uint32_t partition_count() const override { return static_cast<std::uint32_t>(values.size()); }
+  std::size_t value_bytes_max() const override { return 1u << 20; }
+  std::string name() const override { return "fake"; }
+  Status append(std::uint32_t partition, std::string value, bool base) override {
+    in_epoch_.push_back({partition, std::move(value), base});
     return {};
   }
-  Status read(const std::function<Status(const PartialBlock&)>& apply) override {
-    for (const auto& b : blocks) {
-      if (Status s = apply(*b); !s.ok()) return s;
+  void note_committed() override {
+    std::vector<bool> trimmed(values.size());
+    for (Appended& a : in_epoch_) {
+      if (trims_ && a.base && !trimmed[a.partition]) values[a.partition].clear();
+      trimmed[a.partition] = trimmed[a.partition] || a.base;
+      values[a.partition].push_back(std::move(a.value));
+    }
+    in_epoch_.clear();
+  }
+  Status read(const std::function<Status(const Value&)>& apply) override {
+    in_epoch_.clear();
+    for (std::uint32_t p = 0; p < values.size(); ++p) {
+      for (std::size_t i = 0; i < values[p].size(); ++i) {
+        if (Status s = apply({p, static_cast<std::int64_t>(i), values[p][i]}); !s.ok()) return s;
+      }
     }
     return {};
   }
   bool durable() const override { return durable_; }
-  std::vector<std::shared_ptr<const PartialBlock>> blocks;
+
+  std::vector<std::vector<std::string>> values;  // [partition]
 
  private:
+  struct Appended {
+    std::uint32_t partition;
+    std::string value;
+    bool base;
+  };
+  std::vector<Appended> in_epoch_;
   bool durable_;
+  bool trims_;
 };
 
 }  // namespace marquee::test

@@ -306,34 +306,298 @@ TEST(Flow, IdsOfDroppedPanesAreReusedUnderChurn) {
   }
 }
 
-TEST(Flow, StateRestoredFromThePaneLogRanksLikeTheOriginal) {
-  JobSpec job = base_job();
-  World w(job);
-  FakePaneLog durable(true);
-  FakeSource source({{event("a", 1), event("b", 2), event("b", 3), event("q", 4, "show")}}, 1);
-  PipelineParts parts{&source,
-                      &w.sink,
-                      &durable,
-                      &w.clock,
-                      &w.quiet,
-                      &w.probe,
-                      &w.snapshots,
-                      [](const EngineConfig& c, std::unique_ptr<Engine>) -> Result<std::unique_ptr<Engine>> {
-                        return make_cpu_engine(c);
-                      }};
-  ASSERT_TRUE(Pipeline(job, w.options, parts).run(w.stop).ok());
+// --- A process that goes on where another one was
 
-  IdKeeper ids(job, 99);
-  const std::unique_ptr<Engine> engine = make_cpu_engine({&job, &ids, 64});
-  ids.attach(*engine);
-  ASSERT_TRUE(durable.read([&](const PartialBlock& b) { return restore_block(b, ids, *engine); }).ok());
-  Ranking ranking;
-  ASSERT_TRUE(engine->rank({LeaderboardIndex{0}, {PaneIndex{0}, PaneIndex{0}}, false}, ranking).ok());
-  ASSERT_EQ(ranking.groups.size(), 2u);
-  for (const RankedGroup& g : ranking.groups) {
-    const bool movie = ids.group_key(LeaderboardIndex{0}, g.group).ends_with("movie");
-    EXPECT_EQ(g.events, movie ? 3u : 1u);
-    EXPECT_EQ(ids.item_text(ranking.rows[g.first_row].item), movie ? "b" : "q");
+// What every key ends with over all of them.
+std::map<std::string, ResultRecord> last_of(const JobSpec& job, const std::vector<ResultRecord>& results) {
+  std::map<std::string, ResultRecord> held;
+  for (const ResultRecord& r : results) {
+    std::string key;
+    append_result_key(key, job, r);
+    const auto it = held.find(key);
+    if (it == held.end() || revision_of(r) > revision_of(it->second)) held[key] = r;
+  }
+  return held;
+}
+
+// Partitions of a stream, and a pane log, that outlive the worlds which read them one after the other.
+struct Estate {
+  std::vector<std::vector<FakeMessage>> partitions;
+  FakePaneLog log{true, 2};
+  std::vector<OffsetOut> offsets;
+  std::vector<ResultRecord> results;
+
+  // Runs until everything in `partitions` is committed, and leaves without settling it.
+  Status go_on(JobSpec job, std::size_t base_bytes_besides = 1u << 20) {
+    World w(std::move(job));
+    w.options.base_bytes_besides = base_bytes_besides;
+    w.options.instance = "heir-" + std::to_string(++heirs_);
+    FakeSource source(partitions, heirs_, /*finite=*/false);
+    source.gap = gap;
+    for (const OffsetOut& o : offsets) source.start_at(raw(o.partition), o.next, o.metadata);
+    w.sink.on_commit = [&](const Epoch& epoch) {
+      bool all = epoch.offsets.size() == partitions.size();
+      for (const OffsetOut& o : epoch.offsets)
+        all = all && static_cast<std::size_t>(raw(o.next)) == partitions[raw(o.partition)].size();
+      if (all) w.stop.store(true);
+    };
+    const PipelineParts parts{&source, &w.sink, &log, &w.clock, &w.quiet, &w.probe, &w.snapshots, w.engine};
+    const Status status = Pipeline(w.job, w.options, parts).run(w.stop);
+    results.insert(results.end(), w.sink.results().begin(), w.sink.results().end());
+    if (!w.sink.offsets().empty()) offsets = w.sink.offsets();
+    bases += w.probe.pane_log_bases.load();
+    return status;
+  }
+  std::uint64_t bases = 0;
+  bool gap = false;
+
+ private:
+  std::uint64_t heirs_ = 0;
+};
+
+TEST(Flow, WhoeverGoesOnKnowsWhatWasCounted) {
+  Estate estate;
+  estate.partitions = {{event("a", 1), event("b", 2), event("b", 3), event("q", 4, "show")}};
+  ASSERT_TRUE(estate.go_on(base_job()).ok());
+  estate.partitions[0].push_back(event("a", 5));
+  estate.partitions[0].push_back(event("a", 6));
+  estate.partitions[0].push_back(event("z", 2'000));
+  ASSERT_TRUE(estate.go_on(base_job()).ok());
+  const auto last = last_of(base_job(), estate.results);
+  const ResultRecord& movies = last.at(R"(["trending",["movie"],0,1000])");
+  EXPECT_EQ(rows(movies), "a:3 b:2 ");
+  EXPECT_TRUE(movies.final);
+  EXPECT_TRUE(movies.exact);
+  EXPECT_EQ(rows(last.at(R"(["trending",["show"],0,1000])")), "q:1 ");
+}
+
+// In many steps, with bases in between, a late correction at the end: as if one process had done it all.
+TEST(Flow, ManyHeirsSayWhatOneProcessSays) {
+  JobSpec job = base_job();
+  job.time.lateness_ms = 3'000;
+  LeaderboardSpec hopping = job.leaderboards[0];
+  hopping.name = "hopping";
+  hopping.by = {};
+  hopping.window = {WindowKind::kHopping, 3'000, 1'000, 0};
+  job.leaderboards.push_back(hopping);
+  std::mt19937_64 random(5);
+  std::vector<std::vector<FakeMessage>> all(3);
+  for (int i = 0; i < 3'000; ++i) {
+    all[random() % 3].push_back(event("m-" + std::to_string(i / 200 * 5 + static_cast<int>(random() % 9)),
+                                      i * 4 + static_cast<int>(random() % 2'000), random() % 2 == 0 ? "movie" : "show",
+                                      static_cast<std::int64_t>(random() % 100)));
+  }
+  Estate once;
+  once.partitions = all;
+  ASSERT_TRUE(once.go_on(job).ok());
+  Estate often;
+  often.partitions.resize(3);
+  for (std::size_t step = 1; step <= 10; ++step) {
+    for (std::size_t p = 0; p < 3; ++p)
+      often.partitions[p].assign(all[p].begin(),
+                                 all[p].begin() + static_cast<std::ptrdiff_t>(all[p].size() * step / 10));
+    ASSERT_TRUE(often.go_on(job, 2'000).ok());
+  }
+  EXPECT_GT(often.bases, 2u);
+  const auto expected = last_of(job, once.results);
+  const auto got = last_of(job, often.results);
+  std::size_t finals = 0;
+  for (const auto& [key, record] : expected) {
+    if (!record.final) continue;
+    ++finals;
+    ASSERT_TRUE(got.contains(key)) << key;
+    EXPECT_EQ(rows(got.at(key)), rows(record)) << key;
+    EXPECT_EQ(revision_of(got.at(key)), revision_of(record)) << key;
+  }
+  EXPECT_GT(finals, 30u);
+}
+
+TEST(Flow, AnAddedLeaderboardIsInexactUntilAWholeWindowAndARemovedOneIsGone) {
+  JobSpec job = base_job();
+  Estate estate;
+  estate.partitions = {{event("a", 100), event("b", 1'200)}};
+  ASSERT_TRUE(estate.go_on(job).ok());
+  JobSpec more = job;
+  LeaderboardSpec all = job.leaderboards[0];
+  all.name = "all";
+  all.by = {};
+  more.leaderboards.push_back(all);
+  for (const std::int64_t time : {1'300, 2'100, 3'000, 9'000}) estate.partitions[0].push_back(event("c", time));
+  ASSERT_TRUE(estate.go_on(more).ok());
+  // A restart between does not make it forget.
+  estate.partitions[0].push_back(event("c", 9'100));
+  estate.partitions[0].push_back(event("c", 11'000));
+  ASSERT_TRUE(estate.go_on(more).ok());
+  auto last = last_of(more, estate.results);
+  EXPECT_TRUE(last.at(R"(["trending",["movie"],1000,2000])").exact);
+  EXPECT_EQ(last.at(R"(["trending",["movie"],1000,2000])").events, 2u);
+  EXPECT_FALSE(last.at(R"(["all",[],1000,2000])").exact);
+  EXPECT_EQ(last.at(R"(["all",[],1000,2000])").events, 1u);
+  EXPECT_TRUE(last.at(R"(["all",[],2000,3000])").exact);
+  EXPECT_TRUE(last.at(R"(["all",[],9000,10000])").exact);
+  // Removed, and its name taken again.
+  estate.partitions[0].push_back(event("d", 11'100));
+  ASSERT_TRUE(estate.go_on(job).ok());
+  const Status again = estate.go_on(more);
+  EXPECT_EQ(again.code(), Code::kConfig);
+  EXPECT_NE(again.message().find("\"all\" was removed"), std::string::npos) << again.message();
+}
+
+TEST(Flow, AChangedMeaningIsRefusedWithWhatItWas) {
+  Estate estate;
+  estate.partitions = {{event("a", 100)}};
+  ASSERT_TRUE(estate.go_on(base_job()).ok());
+  const auto refused = [&](const std::function<void(JobSpec&)>& change, const std::string& words) {
+    JobSpec job = base_job();
+    change(job);
+    const Status status = estate.go_on(job);
+    EXPECT_EQ(status.code(), Code::kConfig);
+    EXPECT_NE(status.message().find(words), std::string::npos) << status.message();
+  };
+  refused([](JobSpec& j) { j.leaderboards[0].top = 4; }, "top was \"3\" and is now \"4\"");
+  refused([](JobSpec& j) { j.leaderboards[0].window.size_ms = 2000; }, "window.size_ms was \"1000\"");
+  refused([](JobSpec& j) { j.leaderboards[0].measure = Measure::kWatchMs; }, "measure");
+  refused([](JobSpec& j) { j.leaderboards[0].by = {}; }, "by=category");
+  refused([](JobSpec& j) { j.time.lateness_ms = 5; }, "time.lateness_ms");
+  refused([](JobSpec& j) { j.event.item.keys = {"id", "x"}; }, "event.item");
+  JobSpec job = base_job();
+  job.leaderboards[0].emit_every_ms = 77;
+  job.budgets.items = 500;
+  estate.partitions[0].push_back(event("a", 101));
+  EXPECT_TRUE(estate.go_on(job).ok());
+}
+
+// A pane for which there was no room makes windows inexact, also for whoever goes on.
+TEST(Flow, ARefusedPaneIsRememberedByTheHeir) {
+  JobSpec job = base_job();
+  job.budgets.open_panes = 1;
+  job.time.lateness_ms = 60'000;
+  Estate estate;
+  estate.partitions = {{event("a", 100), event("a", 1'100), event("a", 101)}};
+  ASSERT_TRUE(estate.go_on(job).ok());
+  JobSpec roomy = job;
+  roomy.budgets.open_panes = 10;
+  estate.partitions[0].push_back(event("b", 1'200));
+  estate.partitions[0].push_back(event("b", 5'000));
+  ASSERT_TRUE(estate.go_on(roomy).ok());
+  const auto last = last_of(job, estate.results);
+  EXPECT_TRUE(last.at(R"(["trending",["movie"],0,1000])").exact);
+  EXPECT_FALSE(last.at(R"(["trending",["movie"],1000,2000])").exact);
+}
+
+// What retention took may have been of a window that is final already and still takes late events.
+TEST(Flow, AGapMakesFinalWindowsThatItMayBelongToInexact) {
+  JobSpec job = base_job();
+  job.time.lateness_ms = 5'000;
+  Estate estate;
+  estate.partitions = {{event("a", 100), event("a", 1'500)}};
+  ASSERT_TRUE(estate.go_on(job).ok());
+  EXPECT_TRUE(last_of(job, estate.results).at(R"(["trending",["movie"],0,1000])").exact);
+  estate.gap = true;
+  estate.partitions[0].push_back(event("z", 1'600));
+  estate.partitions[0].push_back(event("z", 20'000));
+  ASSERT_TRUE(estate.go_on(job).ok());
+  const ResultRecord first = last_of(job, estate.results).at(R"(["trending",["movie"],0,1000])");
+  EXPECT_TRUE(first.final);
+  EXPECT_FALSE(first.exact);
+}
+
+// Though nothing of what was read since is in the pane log.
+TEST(Flow, ARemovedLeaderboardIsRememberedWithoutAnyRow) {
+  const JobSpec job = base_job();
+  JobSpec more = job;
+  LeaderboardSpec all = job.leaderboards[0];
+  all.name = "all";
+  all.by = {};
+  all.window = {WindowKind::kTumbling, 10'000, 10'000, 0};
+  more.leaderboards.push_back(all);
+  Estate estate;
+  estate.partitions = {{event("a", 100), event("b", 2'500)}};
+  ASSERT_TRUE(estate.go_on(more).ok());
+  estate.partitions[0].push_back(event("c", 500));  // late for the one that is left
+  ASSERT_TRUE(estate.go_on(job).ok());
+  estate.partitions[0].push_back(event("d", 11'000));
+  EXPECT_EQ(estate.go_on(more).code(), Code::kConfig);
+}
+
+TEST(Flow, OffsetsThatSomebodyElseCommittedAreNoticed) {
+  Estate estate;
+  estate.partitions = {{event("a", 100), event("a", 1'200)}, {event("a", 150), event("a", 1'100)}};
+  ASSERT_TRUE(estate.go_on(base_job()).ok());
+  for (const std::int64_t time : {1'300, 1'400, 9'000}) {
+    for (auto& partition : estate.partitions) partition.push_back(event("c", time));
+  }
+  estate.offsets[0].next = Offset{4};
+  estate.offsets[0].metadata.clear();
+  const Status status = estate.go_on(base_job());
+  EXPECT_EQ(status.code(), Code::kInternal);
+  EXPECT_NE(status.message().find("somebody else commits offsets"), std::string::npos) << status.message();
+}
+
+TEST(Flow, ADimensionThatRecordsMustHaveNowIsAnotherMeaning) {
+  JobSpec more = base_job();
+  more.event.dimensions.push_back({"country", {{"l"}}, std::nullopt});
+  LeaderboardSpec countries = more.leaderboards[0];
+  countries.name = "countries";
+  countries.by = {1};
+  more.leaderboards.push_back(countries);
+  Estate estate;
+  estate.partitions = {{event("a", 100), event("b", 200)}};
+  ASSERT_TRUE(estate.go_on(base_job()).ok());
+  EXPECT_EQ(estate.go_on(more).code(), Code::kConfig);
+  more.event.dimensions[1].default_value = "zz";
+  estate.partitions[0].push_back(event("c", 500));
+  EXPECT_TRUE(estate.go_on(more).ok());
+}
+
+// A lane that waits for a second batch, of which there is none, does not keep a recovery from coming.
+TEST(Flow, ARecoveryDoesNotWaitForALaneThatWaitsForABatch) {
+  for (int round = 0; round < 20; ++round) {
+    World w(base_job());
+    w.options.batch_events = 16;
+    w.options.epoch_rows_max = 16;
+    w.options.retry_pause_ms = 0;
+    std::vector<FakeMessage> messages;
+    for (int i = 0; i < 3'000; ++i) messages.push_back(event("i" + std::to_string(i % 7), i / 100));
+    FakeSource source({messages}, static_cast<std::uint64_t>(round));
+    std::atomic<std::size_t> read{0};
+    source.on_read = [&](const Batch& batch) { read.fetch_add(batch.messages.size()); };
+    int writes = 0;
+    w.sink.before_write = [&]() -> Status {
+      if (++writes != 3) return {};
+      while (read.load() < 100) std::this_thread::yield();  // by then all batches are somewhere
+      return {Code::kAborted, "no"};
+    };
+    ASSERT_TRUE(w.run(source).ok());
+    EXPECT_EQ(w.verdict(Verdict::kCounted), 3'000u);
+  }
+}
+
+// A failed epoch, whichever and wherever it fails, changes nothing of what is held in the end.
+TEST(Flow, AFailedEpochIsMadeAgain) {
+  for (int fails_at = 1; fails_at < 12; ++fails_at) {
+    World w(base_job());
+    FakePaneLog durable(true, 2);
+    std::vector<FakeMessage> messages;
+    for (int i = 0; i < 400; ++i) messages.push_back(event("m-" + std::to_string(i % 7), i * 20));
+    FakeSource source({messages, messages}, 3);
+    w.options.lanes = 2;
+    w.options.retry_pause_ms = 0;
+    int writes = 0;
+    w.sink.before_write = [&] {
+      return ++writes == fails_at ? Status(Code::kAborted, "the broker says no") : Status{};
+    };
+    const PipelineParts parts{&source, &w.sink, &durable, &w.clock, &w.quiet, &w.probe, &w.snapshots, w.engine};
+    const Status status = Pipeline(w.job, w.options, parts).run(w.stop);
+    ASSERT_TRUE(status.ok()) << status.message();
+    std::uint64_t events = 0;
+    for (const auto& [key, r] : w.last()) {
+      EXPECT_TRUE(r.final && r.exact) << key;
+      events += r.events;
+    }
+    EXPECT_EQ(events, 800u) << fails_at;
+    EXPECT_EQ(w.verdict(Verdict::kCounted), 800u);
+    EXPECT_EQ(w.sink.aborts, writes >= fails_at ? 1 : 0);
   }
 }
 

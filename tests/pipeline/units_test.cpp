@@ -308,14 +308,20 @@ TEST(EngineFeed, AnErrorOfTheEnginesEndsIt) {
 }
 
 TEST(CommitMetadata, RoundTripsAndIgnoresWhatIsNotOurs) {
-  const CommitMetadata m{1, -2, kNoTime, 4, 99};
-  const CommitMetadata back = CommitMetadata::parse(m.text());
+  const CommitMetadata m{1, -2, kNoTime, 4, true, 99, 98, 7, "host:3"};
+  const CommitMetadata back = CommitMetadata::parse(m.text()).value();
   EXPECT_EQ(back.partition_max, 1);
   EXPECT_EQ(back.job_watermark, -2);
   EXPECT_EQ(back.high, kNoTime);
   EXPECT_EQ(back.hole_until, 4);
+  EXPECT_TRUE(back.hole_open);
   EXPECT_EQ(back.epoch, 99u);
-  EXPECT_EQ(CommitMetadata::parse("flink checkpoint 7").epoch, 0u);
+  EXPECT_EQ(back.blocks, 98u);
+  EXPECT_EQ(back.claim, 7u);
+  EXPECT_EQ(back.by, "host:3");
+  EXPECT_LT(m.text().size(), 4000u);
+  EXPECT_FALSE(CommitMetadata::parse("flink checkpoint 7"));
+  EXPECT_FALSE(CommitMetadata::parse(""));
 }
 
 class ProgressTest : public testing::Test {
@@ -408,14 +414,44 @@ TEST_F(ProgressTest, AllIdleGoesOnToTheEndOfTheLastWindowPlusLatenessAndStops) {
   EXPECT_EQ(progress_.job_watermark(), 6100);
 }
 
-TEST_F(ProgressTest, RestartInTheMiddleMakesWindowsInexactUpToTheHighestTimePlusLateness) {
+// What lies before the offset is in the pane log.
+TEST_F(ProgressTest, GoingOnInTheMiddleIsNoHole) {
   std::vector<PartitionStart> s = starts(1, false);
-  s[0].metadata = CommitMetadata{5000, 4990, 5000, kNoTime, 7}.text();
+  s[0].metadata = CommitMetadata{5000, 4990, 5000, kNoTime, false, 7, 7, 1, "a"}.text();
   progress_.start(s);
   EXPECT_EQ(progress_.job_watermark(), 4990);
-  EXPECT_EQ(progress_.epoch_committed_before(), 7u);
-  EXPECT_TRUE(progress_.in_hole(5100));
-  EXPECT_FALSE(progress_.in_hole(5101));
+  EXPECT_FALSE(progress_.in_hole(0));
+  EXPECT_EQ(progress_.highest(), std::vector<EventTimeMs>{5000});
+}
+
+TEST_F(ProgressTest, AHoleThatNoEventHasPlacedYetIsStillOneAfterARestart) {
+  std::vector<PartitionStart> s = starts(2, false);
+  progress_.start(s);
+  bring(1, 60'000);
+  for (const OffsetOut& o : progress_.offsets({})) s[raw(o.partition)].metadata = o.metadata;
+  Progress again(job_, [](PartitionIndex) { return true; });
+  again.start(s);
+  EXPECT_TRUE(again.in_hole(60'000));
+  Batch batch({64, 1u << 16, 1});
+  PartitionSpan span;
+  span.partition = PartitionIndex{0};
+  span.first = Offset{0};
+  span.next = Offset{1};
+  span.first_event_time = span.event_time_max = 80'000;
+  batch.spans.push_back(span);
+  again.consumed(batch);
+  EXPECT_TRUE(again.in_hole(80'000));
+  EXPECT_FALSE(again.in_hole(81'111));
+}
+
+TEST_F(ProgressTest, WhileAllAreIdleTheLimitIsTheSameAfterARestart) {
+  std::vector<PartitionStart> s = starts(1);
+  s[0].metadata = CommitMetadata{5500, 5490, 5500, kNoTime, false, 7, 7, 1, "a"}.text();
+  progress_.start(s);
+  bring(0, kNoTime, true);
+  pass_ms(600);
+  pass_ms(60'000);
+  EXPECT_EQ(progress_.job_watermark(), 6100);
 }
 
 TEST_F(ProgressTest, StartAtLatestPlacesTheHoleByTheFirstEvent) {
@@ -435,7 +471,7 @@ TEST_F(ProgressTest, HoleBehindAStragglerReachesToTheEventsThatMayHaveComeBefore
 
 TEST_F(ProgressTest, RecordsThatRetentionTookMakeInexactWhatTheyMayHaveBelongedTo) {
   std::vector<PartitionStart> s = starts(2, false);
-  for (PartitionStart& p : s) p.metadata = CommitMetadata{5000, 4990, 5000, kNoTime, 7}.text();
+  for (PartitionStart& p : s) p.metadata = CommitMetadata{5000, 4990, 5000, kNoTime, false, 7, 7, 1, "a"}.text();
   s[0].gap = true;
   progress_.start(s);
   bring(1, 60'000);  // the other partition goes on without it

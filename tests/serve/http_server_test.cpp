@@ -102,6 +102,20 @@ TEST_F(HttpServerTest, ReadyzSaysWhyNot) {
   }
 }
 
+TEST_F(HttpServerTest, ReadyzSaysHowFarARestoreHasCome) {
+  probe.phase = Phase::kRestoring;
+  probe.set_reason("");
+  probe.restore_records_total = 400;
+  probe.restore_records_left = 280;
+  EXPECT_EQ(get("/readyz").status, 503);
+  EXPECT_EQ(get("/readyz").body,
+            "{\"ready\":false,\"phase\":\"restoring\",\"reason\":\"restoring: 120 of 400 records of the pane log\"}\n");
+  probe.set_reason("going back to the last commit");
+  EXPECT_THAT(get("/readyz").body, HasSubstr("120 of 400 records of the pane log; going back to the last commit\""));
+  probe.restore_records_left = 0;
+  EXPECT_THAT(get("/readyz").body, HasSubstr("\"reason\":\"going back to the last commit\""));
+}
+
 TEST_F(HttpServerTest, TopEmbedsTheResultRecords) {
   const ClientReply reply = get("/api/v1/top");
   EXPECT_EQ(reply.status, 200);

@@ -271,6 +271,35 @@ TEST_F(MetricsTest, BuildPhaseAndProcess) {
   EXPECT_GT(exposition.value("marquee_process_start_time_seconds").value_or(0), 1.6e9);
 }
 
+TEST_F(MetricsTest, CommitPaneLogAndRecovery) {
+  probe.commit_failures = 1;
+  probe.recoveries = 2;
+  probe.letters_dropped = 3;
+  probe.gap_messages = 4;
+  probe.pane_log_bytes = 5;
+  probe.pane_log_bases = 6;
+  probe.pane_log_removals = 8;
+  probe.pane_log_removals_failed = 9;
+  probe.restored_bytes = 7;
+  probe.restore_records_total = 400;
+  probe.restore_records_left = 280;
+  probe.restore.observe_ns(1'000'000'000);
+  const Exposition exposition(text());
+  EXPECT_EQ(exposition.value("marquee_commit_failures_total"), 1);
+  EXPECT_EQ(exposition.value("marquee_recoveries_total"), 2);
+  EXPECT_EQ(exposition.value("marquee_letters_dropped_total"), 3);
+  EXPECT_EQ(exposition.value("marquee_source_gap_messages_total"), 4);
+  EXPECT_EQ(exposition.value("marquee_pane_log_written_bytes_total"), 5);
+  EXPECT_EQ(exposition.value("marquee_pane_log_bases_total"), 6);
+  EXPECT_EQ(exposition.value("marquee_pane_log_removals_total"), 8);
+  EXPECT_EQ(exposition.value("marquee_pane_log_removals_failed_total"), 9);
+  EXPECT_EQ(exposition.value("marquee_restored_bytes"), 7);
+  EXPECT_EQ(exposition.value("marquee_restore_records"), 400);
+  EXPECT_EQ(exposition.value("marquee_restore_records_left"), 280);
+  EXPECT_EQ(exposition.value("marquee_restore_duration_seconds_count"), 1);
+  EXPECT_EQ(exposition.value("marquee_restore_duration_seconds_sum"), 1);
+}
+
 TEST_F(MetricsTest, TheTableOfTheReadmeNamesEveryMetric) {
   probe.watermark_known = true;
   probe.lag_messages = 0;

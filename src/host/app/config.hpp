@@ -18,6 +18,7 @@
 namespace marquee {
 
 enum class StartAt : std::uint8_t { kEarliest, kLatest };
+enum class OnGap : std::uint8_t { kStop, kContinue };
 enum class EngineKind : std::uint8_t { kAuto, kCpu, kCuda };
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 enum class LogFormat : std::uint8_t { kAuto, kHuman, kJson };
@@ -30,6 +31,7 @@ struct SourceSection {
   std::vector<std::string> topics;
   std::string group = "marquee";
   StartAt start = StartAt::kEarliest;
+  OnGap on_gap = OnGap::kStop;
   KafkaSettings kafka;
 };
 
@@ -41,6 +43,12 @@ struct SinkSection {
   std::string late_topic;         // empty: late events are only counted
   bool create_topics = true;
   KafkaSettings kafka;
+};
+
+struct PaneLogSection {
+  std::string topic;  // empty: "<source.group>-panes"
+  std::uint32_t partitions = 4;
+  std::uint64_t base_after_bytes = 1u << 20;
 };
 
 struct EngineSection {
@@ -79,6 +87,7 @@ struct Config {
   std::vector<LeaderboardSection> leaderboards;
   SourceSection source;
   SinkSection sink;
+  PaneLogSection pane_log;
   EngineSection engine;
   HttpSection http;
   LogSection log;

@@ -153,6 +153,25 @@ class Check {
       problems_.add(places_.of("source.topic"), "source.topic names " + toml_quoted(*topic) +
                                                     ", which marquee writes; it would read its own output");
     }
+    pane_log_topic();
+  }
+
+  // What a base makes needless is removed from the pane log's topic: nothing else may stand there.
+  void pane_log_topic() {
+    const std::string topic = config_.pane_log.topic.empty() ? config_.source.group + "-panes" : config_.pane_log.topic;
+    const std::string& place = places_.has("pane_log.topic") || !places_.has("source.group")
+                                   ? places_.of("pane_log.topic")
+                                   : places_.of("source.group");
+    const auto& topics = config_.source.topics;
+    const auto differs = [&](bool same, const char* key) {
+      if (!same) return;
+      problems_.add(place, "pane_log.topic must be a topic of its own: " + toml_quoted(topic) + " is " + key +
+                               " too, and what is in the pane log's topic is removed as state grows");
+    };
+    differs(std::find(topics.begin(), topics.end(), topic) != topics.end(), "source.topic");
+    differs(topic == config_.sink.topic, "sink.topic");
+    differs(topic == config_.sink.dead_letter_topic, "sink.dead_letter_topic");
+    differs(topic == config_.sink.late_topic, "sink.late_topic");
   }
 
   // A window's panes are open together, so the budget must hold at least those of one window of each leaderboard.

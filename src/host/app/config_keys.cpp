@@ -241,7 +241,7 @@ Key<Config> path_key(std::string name, std::string doc, bool may_be_empty, Field
 // --- Tables
 
 // Settings that marquee sets itself, with where to say it instead.
-constexpr std::array<std::array<std::string_view, 2>, 11> kOwnSettings = {{
+constexpr std::array<std::array<std::string_view, 2>, 12> kOwnSettings = {{
     {"bootstrap.servers", "set `brokers` instead"},
     {"metadata.broker.list", "set `brokers` instead"},
     {"group.id", "set source.group instead"},
@@ -251,6 +251,7 @@ constexpr std::array<std::array<std::string_view, 2>, 11> kOwnSettings = {{
     {"enable.partition.eof", "idle partitions are told by it"},
     {"partition.assignment.strategy", "one process reads every partition"},
     {"enable.idempotence", "results are always written idempotently"},
+    {"isolation.level", "committed records alone are read"},
     {"partitioner", "keys are partitioned as Java's client does"},
     {"transactional.id", "it follows from source.group"},
 }};
@@ -478,6 +479,7 @@ Key<LeaderboardSection> window_key() {
 }
 
 constexpr std::array<std::string_view, 2> kStarts = {"earliest", "latest"};
+constexpr std::array<std::string_view, 2> kOnGaps = {"stop", "continue"};
 constexpr std::array<std::string_view, 5> kTimeUnits = {"s", "ms", "us", "ns", "rfc3339"};
 constexpr std::array<std::string_view, 2> kWatchUnits = {"s", "ms"};
 constexpr std::array<std::string_view, 2> kMeasures = {"views", "watch_ms"};
@@ -501,6 +503,8 @@ std::vector<Key<Config>> make_config_keys() {
                   [](auto& c) -> auto& { return c.source.group; }));
   add(choice_key<C>("source.start", "where to begin where the group has committed nothing", kStarts,
                     [](auto& c) -> auto& { return c.source.start; }));
+  add(choice_key<C>("source.on_gap", "what to do where retention has removed records before they were read", kOnGaps,
+                    [](auto& c) -> auto& { return c.source.on_gap; }));
   add(kafka_key("source.kafka", "librdkafka's own settings for the consumer: TLS, SASL, buffers",
                 [](C& c) -> KafkaSettings& { return c.source.kafka; }));
 
@@ -527,7 +531,7 @@ std::vector<Key<Config>> make_config_keys() {
   add(duration_key<C>("time.max_future", "an event further ahead of its Kafka timestamp is invalid", 0,
                       [](auto& c) -> auto& { return c.job.time.max_future_ms; }));
 
-  add(text_key<C>("sink.brokers", "brokers of the result topic; empty: those of the source", true,
+  add(text_key<C>("sink.brokers", "other brokers of the same cluster; empty: those of the source", true,
                   [](auto& c) -> auto& { return c.sink.brokers; }));
   add(text_key<C>("sink.topic", "topic of the results", false, [](auto& c) -> auto& { return c.sink.topic; }));
   add(duration_key<C>("sink.commit_every", "how often results and offsets are committed", 1,
@@ -536,10 +540,18 @@ std::vector<Key<Config>> make_config_keys() {
                   [](auto& c) -> auto& { return c.sink.dead_letter_topic; }));
   add(text_key<C>("sink.late_topic", "topic for late events; empty: they are only counted", true,
                   [](auto& c) -> auto& { return c.sink.late_topic; }));
-  add(flag_key("sink.create_topics", "create output topics that are missing",
+  add(flag_key("sink.create_topics", "create topics to write to that are missing, the pane log's too",
                [](C& c) -> bool& { return c.sink.create_topics; }));
   add(kafka_key("sink.kafka", "librdkafka's own settings for the producer",
                 [](C& c) -> KafkaSettings& { return c.sink.kafka; }));
+
+  add(text_key<C>("pane_log.topic", "topic that state is rebuilt from; empty: `<source.group>-panes`", true,
+                  [](auto& c) -> auto& { return c.pane_log.topic; }));
+  add(count_key<C>("pane_log.partitions", "its partitions; part of the state, never to be changed", 1, 1000,
+                   [](auto& c) -> auto& { return c.pane_log.partitions; }));
+  add(size_key("pane_log.base_after",
+               "a partition's open state is written anew when its blocks exceed half of it, and this", 1, 1u << 30,
+               [](Config& c) -> std::uint64_t& { return c.pane_log.base_after_bytes; }));
 
   add(choice_key<C>("engine.kind", "`auto` takes CUDA where there is a device", kEngines,
                     [](auto& c) -> auto& { return c.engine.kind; }));

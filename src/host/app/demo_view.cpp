@@ -160,7 +160,7 @@ Frame DemoView::frame(SteadyTime now, std::int64_t wall_ms) {
   Frame frame;
   const std::shared_ptr<const Snapshot> snapshot = board_.get();
   const Phase phase = probe_.phase.load(std::memory_order_relaxed);
-  const std::string reason = probe_.reason();
+  const std::string reason = reason_now(probe_);
   frame.title = describe(job_.leaderboards.front());
   frame.ready = is_ready(phase, reason);
   frame.state = phase_name(phase);

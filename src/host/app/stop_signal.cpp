@@ -13,6 +13,7 @@ std::atomic<bool> stop{false};
 std::atomic<int> first_signal{0};
 std::atomic<void (*)() noexcept> leave{nullptr};
 std::atomic<int> exit_code{0};
+std::atomic<unsigned> leave_within_s{0};
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
 
 void on_signal(int signal) {
@@ -21,16 +22,26 @@ void on_signal(int signal) {
     ::_exit(128 + signal);
   }
   first_signal.store(signal);
+  if (const unsigned seconds = leave_within_s.load(); seconds > 0) ::alarm(seconds);
 }
 
 void on_alarm(int) {
   ::_exit(exit_code.load());
 }
 
+void on_alarms() {
+  struct sigaction action{};
+  action.sa_handler = on_alarm;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGALRM, &action, nullptr);
+}
+
 }  // namespace
 
-const std::atomic<bool>& stop_on_signals(void (*before_leaving)() noexcept) {
+const std::atomic<bool>& stop_on_signals(void (*before_leaving)() noexcept, unsigned within_s) {
   leave.store(before_leaving);
+  leave_within_s.store(within_s);
+  on_alarms();
   struct sigaction action{};
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
@@ -45,10 +56,7 @@ int stop_signal() {
 
 void end_process_within(std::int64_t within_ms, int code) {
   exit_code.store(code);
-  struct sigaction action{};
-  action.sa_handler = on_alarm;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGALRM, &action, nullptr);
+  on_alarms();
   itimerval timer{};
   timer.it_value.tv_sec = within_ms / 1000;
   timer.it_value.tv_usec = within_ms % 1000 * 1000;

@@ -7,8 +7,10 @@
 namespace marquee {
 
 // Installs the handlers, once per process, from main's thread. The flag is set by the first signal and never cleared.
-// `before_leaving` (may be null, must be async-signal-safe) is called before a second signal ends the process.
-const std::atomic<bool>& stop_on_signals(void (*before_leaving)() noexcept = nullptr);
+// `before_leaving` (may be null, must be async-signal-safe) is called before a second signal ends the process. Where
+// `within_s` is not 0 the process ends with 0 so long after the first one, whatever blocks: nothing may be lost by
+// that.
+const std::atomic<bool>& stop_on_signals(void (*before_leaving)() noexcept = nullptr, unsigned within_s = 0);
 // The signal that came first; 0 while none has.
 int stop_signal();
 

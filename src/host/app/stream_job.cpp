@@ -1,47 +1,45 @@
 #include "app/stream_job.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
 #include <optional>
+#include <random>
+#include <string>
 
 #include "app/engine_choice.hpp"
+#include "app/kafka_sections.hpp"
 #include "app/system_clock.hpp"
-#include "file/memory_pane_log.hpp"
+#include "kafka/kafka_pane_log.hpp"
 #include "kafka/kafka_sink.hpp"
 #include "kafka/kafka_source.hpp"
+#include "kafka/producer_session.hpp"
 #include "pipeline/pipeline.hpp"
 #include "serve/http_server.hpp"
 
 namespace marquee {
 namespace {
 
-KafkaSourceConfig source_config(const Config& config) {
-  KafkaSourceConfig out;
-  out.brokers = config.source.brokers;
-  out.topics = config.source.topics;
-  out.group = config.source.group;
-  out.start = config.source.start == StartAt::kLatest ? KafkaStart::kLatest : KafkaStart::kEarliest;
-  out.extra = config.source.kafka;
-  return out;
-}
-
-KafkaSinkConfig sink_config(const Config& config) {
-  KafkaSinkConfig out;
-  out.brokers = config.sink.brokers.empty() ? config.source.brokers : config.sink.brokers;
-  out.topic = config.sink.topic;
-  out.dead_letter_topic = config.sink.dead_letter_topic;
-  out.late_topic = config.sink.late_topic;
-  out.ce_source = "/marquee/" + config.source.group;
-  out.extra = config.sink.kafka;
-  out.create_topics = config.sink.create_topics;
-  return out;
+// host:process:random, unlike any other process's.
+std::string instance_name() {
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+  std::string name = host[0] == '\0' ? "host" : host.data();
+  std::replace_if(name.begin(), name.end(), [](char c) { return c <= ' ' || c > '~'; }, '_');
+  std::random_device random;
+  return name + ":" + std::to_string(::getpid()) + ":" + std::to_string(random());
 }
 
 PipelineOptions pipeline_options(const Config& config) {
   PipelineOptions options;
+  options.instance = instance_name();
   options.lanes = config.engine.threads;
   options.batches = config.engine.batches;
   options.batch_events = config.engine.batch_events;
   options.batch_bytes = config.engine.batch_bytes;
   options.commit_every_ms = config.sink.commit_every_ms;
+  options.base_bytes_besides = config.pane_log.base_after_bytes;
   options.keep_dead_letters = !config.sink.dead_letter_topic.empty();
   options.keep_late_letters = !config.sink.late_topic.empty();
   return options;
@@ -53,16 +51,19 @@ PipelineOptions pipeline_options(const Config& config) {
 // end.
 struct StreamJob::Parts {
   Parts(const Config& config, Probe& probe, SnapshotBoard& snapshots, Log& log)
-      : source(source_config(config), log, probe),
-        sink(sink_config(config), config.job, source, log, probe),
+      : source(kafka_source_config(config), log, probe),
+        session(kafka_sink_config(config), source, log, probe),
+        sink(kafka_sink_config(config), config.job, source, session, log, probe),
+        pane_log(kafka_pane_log_config(config), kafka_sink_config(config).brokers, session, log, probe),
         pipeline(
             config.job, pipeline_options(config),
             {&source, &sink, &pane_log, &clock, &log, &probe, &snapshots, engine_factory(config.engine.kind, log)}) {}
 
   std::optional<HttpServer> http;
   KafkaSource source;
+  ProducerSession session;
   KafkaSink sink;
-  MemoryPaneLog pane_log;
+  KafkaPaneLog pane_log;
   SystemClock clock;
   Pipeline pipeline;
 };

@@ -71,6 +71,8 @@ _marquee() {
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
   elif [[ $verb == completion ]]; then
     mapfile -t COMPREPLY < <(compgen -W "bash zsh" -- "$cur")
+  elif [[ $verb == panelog && $COMP_CWORD == 2 ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "dump" -- "$cur")
   else
     mapfile -t COMPREPLY < <(compgen -f -- "$cur")
   fi
@@ -90,7 +92,13 @@ std::string zsh_script(const CLI::App& app) {
       if (option.takes_value) cases += option.takes_file ? ":file:_files" : ":value:";
       cases += "'";
     }
-    cases += verb->get_name() == "completion" ? " \\\n        '1:shell:(bash zsh)'" : " \\\n        '*:file:_files'";
+    if (verb->get_name() == "completion") {
+      cases += " \\\n        '1:shell:(bash zsh)'";
+    } else if (verb->get_name() == "panelog") {
+      cases += " \\\n        '1:what:(dump)'";
+    } else {
+      cases += " \\\n        '*:file:_files'";
+    }
     cases += " ;;\n";
   }
   return R"(#compdef marquee

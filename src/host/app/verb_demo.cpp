@@ -14,6 +14,7 @@
 #include "app/console_log.hpp"
 #include "app/demo_config.hpp"
 #include "app/demo_view.hpp"
+#include "app/kafka_sections.hpp"
 #include "app/stop_signal.hpp"
 #include "app/stream_job.hpp"
 #include "app/usage.hpp"
@@ -149,6 +150,8 @@ int run_demo(const DemoOptions& options) {
   for (const std::string& topic : {gen_options.topic, outcome.config.sink.topic}) {
     if (const Status s = broker.value()->create_topic(topic, kPartitions); !s.ok()) return report(s);
   }
+  const KafkaPaneLogConfig pane_log = kafka_pane_log_config(outcome.config);
+  if (const Status s = broker.value()->create_topic(pane_log.topic, pane_log.partitions); !s.ok()) return report(s);
   const std::atomic<bool>& stop = stop_on_signals(&DemoView::restore_terminal);
   Demo demo(std::move(outcome.config), std::move(gen_options), std::move(broker.value()), options);
   return report(demo.run(stop, for_ms));

@@ -13,6 +13,7 @@ void add_verbs(CLI::App& app, Action& action) {
   add_validate(app, action);
   add_config(app, action);
   add_healthcheck(app, action);
+  add_panelog(app, action);
   add_version(app, action);
   add_completion(app, action);
   for (CLI::App* verb : app.get_subcommands({})) {

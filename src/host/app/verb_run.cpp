@@ -15,6 +15,11 @@ namespace {
 // For letting go of Kafka's clients; with what a last commit may take (leave_within_ms) under five seconds.
 constexpr std::int64_t kTearDownMs = 500;
 
+// From the first signal on, whatever librdkafka does: it waits for some answers without end
+// (send_offsets_to_transaction while the group's coordinator is away, its issue 5456). What is not committed by then is
+// read again.
+constexpr unsigned kLeaveWithinS = 25;
+
 struct RunOptions {
   ConfigOptions config;
   std::string log_format;
@@ -27,7 +32,7 @@ int run_stream(const RunOptions& options) {
   if (!options.log_level.empty()) config_options.sets.push_back("log.level=" + options.log_level);
   const std::optional<Config> config = load_or_complain(config_options, {.topic = true, .job = true});
   if (!config) return static_cast<int>(Code::kConfig);
-  const std::atomic<bool>& stop = stop_on_signals();
+  const std::atomic<bool>& stop = stop_on_signals(nullptr, kLeaveWithinS);
   ConsoleLog log(config->log);
   Probe probe;
   SnapshotBoard snapshots;

@@ -21,6 +21,7 @@ void add_demo(CLI::App& app, Action& action);
 void add_validate(CLI::App& app, Action& action);
 void add_config(CLI::App& app, Action& action);
 void add_healthcheck(CLI::App& app, Action& action);
+void add_panelog(CLI::App& app, Action& action);
 void add_version(CLI::App& app, Action& action);
 void add_completion(CLI::App& app, Action& action);  // last: it completes the verbs added before it
 

@@ -10,8 +10,19 @@
 
 namespace marquee {
 
-// The numbers are the process's exit codes.
-enum class Code : int { kOk = 0, kUsage = 64, kUnavailable = 69, kInternal = 70, kFenced = 75, kConfig = 78 };
+// The numbers are the process's exit codes; the first three after kOk are answered by the pipeline, by a recovery, and
+// never leave it.
+enum class Code : int {
+  kOk = 0,
+  kAborted = 1,     // an epoch was not committed, and can be made again: Sink::abort()
+  kLost = 2,        // likewise, and the sink's session is over: fenced, or timed out. Sink::acquire() begins another
+  kEngineLost = 3,  // the engine's device is lost
+  kUsage = 64,
+  kUnavailable = 69,
+  kInternal = 70,
+  kFenced = 75,
+  kConfig = 78
+};
 
 // What went wrong, where, and what to do about it, in one sentence for a person. Cheap when ok.
 class [[nodiscard]] Status {

@@ -26,6 +26,8 @@ enum class WindowIndex : std::int64_t {};
 struct PaneRun {
   PaneIndex first;
   PaneIndex last;
+
+  friend constexpr bool operator==(const PaneRun&, const PaneRun&) = default;
 };
 
 // tumbling(size): every == size. hopping(size, every): every <= size. cumulative(size, step): every == step, step |

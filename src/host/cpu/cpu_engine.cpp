@@ -33,9 +33,6 @@ std::size_t size_class(std::size_t size) {
   return size == 0 ? 0 : static_cast<std::size_t>(std::bit_width(size)) - 1;
 }
 
-bool operator==(const PaneRun& a, const PaneRun& b) {
-  return a.first == b.first && a.last == b.last;
-}
 bool contains(const PaneRun& run, PaneIndex pane) {
   return run.first <= pane && pane <= run.last;
 }

@@ -79,7 +79,7 @@ FileSource::FileSource(std::vector<std::string> paths, std::size_t held_bytes_ma
     : paths_(std::move(paths)), held_bytes_max_(held_bytes_max) {}
 FileSource::~FileSource() = default;
 
-Result<std::vector<PartitionStart>> FileSource::open(std::size_t lanes, const std::atomic<bool>&) {
+Status FileSource::open(std::size_t lanes, const std::atomic<bool>&) {
   bool all_regular = true;
   std::size_t standard_inputs = 0;
   bytes_total_ = 0;
@@ -106,7 +106,16 @@ Result<std::vector<PartitionStart>> FileSource::open(std::size_t lanes, const st
   can_go_back_ = all_regular && standard_inputs == 0;
   lanes_.clear();
   for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back(std::make_unique<Lane>(*this));
-  return std::vector<PartitionStart>{partition(PartitionIndex{0})};
+  const std::lock_guard lock(held_mutex_);
+  committed_ = partition(PartitionIndex{0});
+  committed_.committed = true;  // there is nothing to be found out about its start
+  holding_ = !can_go_back_;
+  return {};
+}
+
+Result<std::vector<PartitionStart>> FileSource::starts() {
+  const std::lock_guard lock(held_mutex_);
+  return std::vector<PartitionStart>{committed_};
 }
 
 SourceLane& FileSource::lane(std::size_t i) {
@@ -281,12 +290,12 @@ bool FileSource::wait_for_room(milliseconds wait) {
   return held_room_.wait_for(lock, wait, [this] { return held_bytes_ < held_bytes_max_; });
 }
 
-void FileSource::hold(PartitionIndex, Offset from) {
-  if (can_go_back_) return;
+void FileSource::note_committed(const std::vector<OffsetOut>& offsets) {
+  if (offsets.empty()) return;
   const std::lock_guard lock(held_mutex_);
-  holding_ = true;
-  held_from_ = raw(from);
-  while (!held_.empty() && held_.front().next_line <= held_from_) {
+  committed_.offset = offsets[0].next;
+  committed_.metadata = offsets[0].metadata;
+  while (!held_.empty() && held_.front().next_line <= raw(committed_.offset)) {
     held_bytes_ -= held_.front().bytes.size();
     held_.pop_front();
   }
@@ -307,7 +316,7 @@ Status FileSource::seek_held(std::int64_t line) {
   if (!failed_.ok()) return failed_;
   const std::lock_guard lock(held_mutex_);
   MARQUEE_CHECK(line <= line_);
-  if (line < (holding_ ? held_from_ : line_)) {
+  if (line < (holding_ ? raw(committed_.offset) : line_)) {
     return {Code::kUnavailable,
             partition(PartitionIndex{0}).topic + " cannot be read a second time; write it to a file and replay that"};
   }

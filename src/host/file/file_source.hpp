@@ -37,7 +37,9 @@ class FileSource final : public Source {
   ~FileSource() override;
 
   // Looks at every file, so that a missing one is told before anything is read.
-  Result<std::vector<PartitionStart>> open(std::size_t lanes, const std::atomic<bool>& stop) override;
+  Status open(std::size_t lanes, const std::atomic<bool>& stop) override;
+  // Where the last epoch that committed ended.
+  Result<std::vector<PartitionStart>> starts() override;
   SourceLane& lane(std::size_t i) override;
   bool sequenced() const override { return true; }
   bool healthy(PartitionIndex) const override { return true; }
@@ -45,7 +47,8 @@ class FileSource final : public Source {
   std::size_t partition_count() const override { return 1; }
   // Reads again from the first file up to the line asked for. Where some file is a pipe, from what is held of them all.
   Status seek(const std::vector<PartitionStart>& starts) override;
-  void hold(PartitionIndex partition, Offset from) override;
+  // Of a pipe, all that was handed out since is held, from open() on.
+  void note_committed(const std::vector<OffsetOut>& offsets) override;
   void let_go() override;
 
   FileProgress progress() const;  // any thread
@@ -80,9 +83,9 @@ class FileSource final : public Source {
     std::vector<char> bytes;
   };
   std::mutex held_mutex_;  // of what is held: the next one may wait for a silent pipe. Taken after it, never before
+  PartitionStart committed_;
   bool holding_ = false;
-  std::int64_t held_from_ = 0;
-  std::deque<Piece> held_;  // all that was handed out since
+  std::deque<Piece> held_;  // all that was handed out since the last commit
   std::size_t held_bytes_ = 0;
   std::condition_variable held_room_;
 

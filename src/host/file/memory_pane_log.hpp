@@ -1,13 +1,9 @@
-// MemoryPaneLog: the pane log of a process whose engine may get lost but that need not survive itself: replay's.
-//
-// Keeps what epochs added, merges it when it has doubled, and forgets panes as they are dropped: memory follows the
-// open state, not the history. Commit thread appends; read() only while no epoch is in flight.
+// MemoryPaneLog: the pane log of a process whose engine may get lost but that need not survive itself: replay's. One
+// partition; bases keep it as small as the open state. Commit thread appends; read() only while no epoch is in flight.
 #pragma once
 
 #include <cstddef>
-#include <memory>
-#include <set>
-#include <utility>
+#include <string>
 #include <vector>
 
 #include "pipeline/ports.hpp"
@@ -16,21 +12,24 @@ namespace marquee {
 
 class MemoryPaneLog final : public PaneLog {
  public:
-  Status append(const Epoch& epoch) override;
-  Status read(const std::function<Status(const PartialBlock&)>& apply) override;
+  Status open(const std::atomic<bool>&) override { return {}; }
+  std::uint32_t partition_count() const override { return 1; }
+  std::size_t value_bytes_max() const override { return std::size_t{64} << 20; }
+  std::string name() const override { return "in memory"; }
+  Status append(std::uint32_t partition, std::string value, bool base) override;
+  void note_committed() override;
+  Status read(const std::function<Status(const Value&)>& apply) override;
   bool durable() const override { return false; }
 
-  std::size_t rows() const { return rows_; }  // kept, over all blocks
+  std::size_t bytes() const;  // kept
 
  private:
-  using Pane = std::pair<std::uint32_t, std::int64_t>;  // leaderboard, pane
-
-  void merge();
-
-  std::vector<std::shared_ptr<const PartialBlock>> blocks_;  // oldest first
-  std::set<Pane> dropped_;                                   // since the last merge: their rows no longer count
-  std::size_t rows_ = 0;
-  std::size_t rows_merged_ = 0;  // left by the last merge
+  struct Kept {
+    std::string value;
+    bool base;
+  };
+  std::vector<Kept> kept_;      // oldest first
+  std::vector<Kept> in_epoch_;  // appended since the last commit
 };
 
 }  // namespace marquee

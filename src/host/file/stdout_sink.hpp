@@ -14,11 +14,13 @@ class StdoutSink final : public Sink {
   StdoutSink(const JobSpec& job, int fd, std::string name);
 
   Status open(const std::atomic<bool>& stop) override;
+  Status acquire() override { return {}; }
   Status begin(const Epoch&) override { return {}; }
   // Formats into a buffer, which goes out whenever it holds 1 MiB. Blocks while the reader does.
   Status write(const Epoch& epoch) override;
   // Everything written so far has left this process when it returns.
   Status commit(const Epoch& epoch, Acknowledged& acknowledged) override;
+  Status abort() override { return {}; }  // what fails here is final
 
  private:
   Status flush();

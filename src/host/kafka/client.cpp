@@ -27,6 +27,20 @@ void KafkaDeleter::operator()(rd_kafka_mock_cluster_s* p) const {
   rd_kafka_mock_cluster_destroy(p);
 }
 
+bool is_unreadable(int error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+    case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+      return true;
+    default:
+      return false;
+  }
+}
+
 struct ClientCallbacks {
   static void log(const rd_kafka_t* rk, int level, const char* facility, const char* text) {
     Client& client = *static_cast<Client*>(rd_kafka_opaque(rk));
@@ -57,7 +71,8 @@ struct ClientCallbacks {
   }
 
   static void delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
-    static_cast<Client*>(opaque)->spec_.on_delivery(reinterpret_cast<std::uintptr_t>(message->_private), message->err);
+    static_cast<Client*>(opaque)->spec_.on_delivery(reinterpret_cast<std::uintptr_t>(message->_private), message->err,
+                                                    message->offset);
   }
 };
 

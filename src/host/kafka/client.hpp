@@ -20,6 +20,10 @@
 
 namespace marquee {
 
+// Whether a fetch that failed with this (rd_kafka_resp_err_t) fails whenever it is tried: what is stored is damaged, or
+// written in a way that this librdkafka does not know.
+bool is_unreadable(int error);
+
 enum class ClientKind : std::uint8_t { kConsumer, kProducer };
 
 struct ClientSpec {
@@ -31,8 +35,9 @@ struct ClientSpec {
   std::vector<std::string> reserved;  // likewise, though we set nothing
   std::vector<Setting> preferred;     // `extra` may change them; what this librdkafka does not know is left out
   KafkaSettings extra;
-  std::function<void(std::string_view json)> on_statistics;        // may be empty
-  std::function<void(std::uintptr_t tag, int error)> on_delivery;  // may be empty; error: rd_kafka_resp_err_t
+  std::function<void(std::string_view json)> on_statistics;  // may be empty
+  // May be empty. error: rd_kafka_resp_err_t; offset: where it was written, else -1.
+  std::function<void(std::uintptr_t tag, int error, std::int64_t offset)> on_delivery;
 };
 
 class Client {

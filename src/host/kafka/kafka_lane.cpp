@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/check.hpp"
+#include "kafka/client.hpp"
 #include "kafka/envelope.hpp"
 
 namespace marquee {
@@ -176,29 +177,20 @@ Result<KafkaLane::Taken> KafkaLane::take_event(Batch& batch, const rd_kafka_mess
   }
   state.fetched.store(false, std::memory_order_relaxed);
   const std::string what = rd_kafka_message_errstr(&message);
-  switch (message.err) {
-    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-      return Status(Code::kInternal,
-                    "Kafka at " + brokers_ + " no longer has " + place(state.start, partition.position) + " (" + what +
-                        "): retention or a truncated log took it before it was read; "
-                        "start again to go on from what is left, and give the topic a longer retention");
-    case RD_KAFKA_RESP_ERR__BAD_MSG:
-    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
-    case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
-    case RD_KAFKA_RESP_ERR_INVALID_MSG:
-    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-      return Status(Code::kInternal, "a fetch from " + place(state.start, partition.position) + " cannot be read (" +
-                                         what +
-                                         "): the log on the broker is damaged, or uses "
-                                         "what this librdkafka (" +
-                                         rd_kafka_version_str() + ") does not know");
-    default:
-      log_.warning("topic " + state.start.topic + ", partition " + std::to_string(state.start.number) +
-                   " cannot be fetched at the moment (" + what + "); trying on");
-      return Taken::kSkipped;
+  if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || message.err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+    return Status(Code::kInternal, "Kafka at " + brokers_ + " no longer has " + place(state.start, partition.position) +
+                                       " (" + what +
+                                       "): retention or a truncated log took it before it was read; "
+                                       "start again to go on from what is left, and give the topic a longer retention");
   }
+  if (is_unreadable(message.err)) {
+    return Status(Code::kInternal, "a fetch from " + place(state.start, partition.position) + " cannot be read (" +
+                                       what + "): the log on the broker is damaged, or uses what this librdkafka (" +
+                                       rd_kafka_version_str() + ") does not know");
+  }
+  log_.warning("topic " + state.start.topic + ", partition " + std::to_string(state.start.number) +
+               " cannot be fetched at the moment (" + what + "); trying on");
+  return Taken::kSkipped;
 }
 
 Result<ReadOutcome> KafkaLane::read(Batch& batch, std::size_t bytes_max, std::chrono::milliseconds wait) {

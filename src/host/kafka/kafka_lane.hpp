@@ -25,6 +25,8 @@ struct PartitionState {
   PartitionStart start;
   rd_kafka_topic_s* topic = nullptr;  // owned by the source
   std::size_t lane = 0;
+  bool started = false;                    // its fetching; guarded by the source
+  std::int64_t gap_end = 0;                // what retention took before this is counted; starts() alone
   std::atomic<std::int64_t> position{0};   // next offset the lane will append; written by the lane
   std::atomic<std::int64_t> high{0};       // end of the partition as last heard; written by the polling thread
   std::atomic<bool> fetched{true};         // no error since the last record or end; cleared and set by the lane

@@ -14,37 +14,12 @@ namespace {
 
 constexpr int kAnswerMs = 1'000;                       // how long one request may take before `stop` is looked at again
 constexpr std::chrono::milliseconds kRetryPause{100};  // ends with a stop
-constexpr int kCommitAnswerMs = 15'000;        // after this long without an answer the commit is asked for again
-constexpr std::chrono::seconds kEndMayLag{3};  // after a new leader the end may stand below what was committed
+constexpr std::chrono::seconds kEndMayLag{3};          // after a new leader the end may stand below what was committed
 
 using Steady = std::chrono::steady_clock;
 
 std::string place(const PartitionStart& start) {
   return "topic " + start.topic + ", partition " + std::to_string(start.number);
-}
-
-bool passes(rd_kafka_resp_err_t error) {
-  switch (error) {
-    case RD_KAFKA_RESP_ERR__TRANSPORT:
-    case RD_KAFKA_RESP_ERR__TIMED_OUT:
-    case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
-    case RD_KAFKA_RESP_ERR__WAIT_COORD:
-    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-    case RD_KAFKA_RESP_ERR__IN_PROGRESS:
-    case RD_KAFKA_RESP_ERR__PREV_IN_PROGRESS:
-    case RD_KAFKA_RESP_ERR__RETRY:
-    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
-    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
-    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
-    case RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION:
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
-    case RD_KAFKA_RESP_ERR_UNKNOWN:
-      return true;
-    default:
-      return false;
-  }
 }
 
 }  // namespace
@@ -55,11 +30,10 @@ KafkaSource::KafkaSource(KafkaSourceConfig config, Log& log, Probe& probe)
 KafkaSource::~KafkaSource() {
   quit_.store(true);
   if (poller_.joinable()) poller_.join();
-  if (fetching_.load()) {
-    for (const PartitionState& state : partitions_) rd_kafka_consume_stop(state.topic, state.start.number);
+  for (const PartitionState& state : partitions_) {
+    if (state.started) rd_kafka_consume_stop(state.topic, state.start.number);
   }
   lanes_.clear();
-  commit_queue_.reset();
   topics_.clear();
   client_.reset();
 }
@@ -73,9 +47,14 @@ Status KafkaSource::make_client(std::size_t lanes) {
   spec.section = "source.kafka";
   spec.brokers = config_.brokers;
   spec.extra = config_.extra;
-  spec.fixed = {{"group.id", config_.group},           {"enable.auto.commit", "false"},
-                {"enable.auto.offset.store", "false"}, {"enable.partition.eof", "true"},
-                {"auto.offset.reset", "error"},        {"statistics.interval.ms", "1000"}};
+  spec.fixed = {{"group.id", config_.group},
+                {"enable.auto.commit", "false"},
+                {"enable.auto.offset.store", "false"},
+                {"enable.partition.eof", "true"},
+                {"auto.offset.reset", "error"},
+                {"statistics.interval.ms", "1000"},
+                // Of records, and of committed offsets: one that an open transaction may change is waited for.
+                {"isolation.level", "read_committed"}};
   spec.reserved = {"auto.commit.enable"};  // nothing commits by itself: no partition starts at its stored offset
   spec.preferred = {
       {"client.id", "marquee"},
@@ -102,11 +81,10 @@ Status KafkaSource::make_client(std::size_t lanes) {
                                        rd_kafka_err2str(rd_kafka_last_error()) + ")");
     }
   }
-  commit_queue_.reset(rd_kafka_queue_new(client_->handle()));
   return {};
 }
 
-Result<std::vector<PartitionStart>> KafkaSource::open(std::size_t lanes, const std::atomic<bool>& stop) {
+Status KafkaSource::open(std::size_t lanes, const std::atomic<bool>& stop) {
   MARQUEE_CHECK(lanes > 0 && client_ == nullptr);
   stop_ = &stop;
   if (Status status = make_client(lanes); !status.ok()) return status;
@@ -118,21 +96,16 @@ Result<std::vector<PartitionStart>> KafkaSource::open(std::size_t lanes, const s
   Waiting waiting(log_, probe_);
   find_partitions(waiting);
   if (stopped()) return stopped_while_opening();
-  if (Status status = check_group(); !status.ok()) return status;
+  return check_group();
+}
+
+Result<std::vector<PartitionStart>> KafkaSource::starts() {
+  Waiting waiting(log_, probe_);
   const KafkaPartitions offsets = committed(waiting);
   if (stopped()) return stopped_while_opening();
-  if (Status status = resolve_starts(*offsets, waiting); !status.ok()) return status;
-  if (stopped()) return stopped_while_opening();
-  if (Status status = commit_starts(*offsets); !status.ok()) return status;
-  waiting.over();
-
-  const std::lock_guard lock(mutex_);
   std::vector<PartitionStart> starts;
-  for (PartitionState& state : partitions_) {
-    start_fetching(state, false);
-    starts.push_back(state.start);
-  }
-  fetching_.store(true);
+  if (Status status = resolve_starts(*offsets, starts, waiting); !status.ok()) return status;
+  if (stopped()) return stopped_while_opening();
   return starts;
 }
 
@@ -204,7 +177,7 @@ std::size_t KafkaSource::topic_of(const PartitionState& state) const {
   return reinterpret_cast<std::uintptr_t>(rd_kafka_topic_opaque(state.topic));
 }
 
-Status KafkaSource::check_group() {
+Status KafkaSource::check_group() const {
   // Not rd_kafka_DescribeConsumerGroups: in 2.0.2 its failure can deadlock the library's main thread, and in later ones
   // trip an assertion (librdkafka issue 4605).
   const rd_kafka_group_list* raw_list = nullptr;
@@ -214,7 +187,7 @@ Status KafkaSource::check_group() {
       raw_list, &rd_kafka_group_list_destroy);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR || !list) {
     log_.debug("group " + config_.group + " could not be described (" + rd_kafka_err2str(error) +
-               "); a commit would notice a member of it too");
+               "): a subscribed member of it would not be noticed");
     return {};
   }
   for (int i = 0; i < list->group_cnt; ++i) {
@@ -229,9 +202,12 @@ Status KafkaSource::check_group() {
 }
 
 KafkaPartitions KafkaSource::committed(Waiting& waiting) {
-  KafkaPartitions list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions_.size())));
-  for (const PartitionState& state : partitions_) {
-    rd_kafka_topic_partition_list_add(list.get(), state.start.topic.c_str(), state.start.number);
+  KafkaPartitions list(rd_kafka_topic_partition_list_new(16));
+  {
+    const std::lock_guard lock(mutex_);
+    for (const PartitionState& state : partitions_) {
+      rd_kafka_topic_partition_list_add(list.get(), state.start.topic.c_str(), state.start.number);
+    }
   }
   while (!stopped()) {
     rd_kafka_resp_err_t error = rd_kafka_committed(client_->handle(), list.get(), 2 * kAnswerMs);
@@ -243,13 +219,22 @@ KafkaPartitions KafkaSource::committed(Waiting& waiting) {
   return list;
 }
 
-Status KafkaSource::resolve_starts(const rd_kafka_topic_partition_list_s& committed, Waiting& waiting) {
-  std::vector<bool> topic_has_commits(topics_.size());
-  for (std::size_t i = 0; i < partitions_.size(); ++i) {
-    if (committed.elems[i].offset >= 0) topic_has_commits[topic_of(partitions_[i])] = true;
+Status KafkaSource::resolve_starts(const rd_kafka_topic_partition_list_s& committed,
+                                   std::vector<PartitionStart>& starts, Waiting& waiting) {
+  const auto count = static_cast<std::size_t>(committed.cnt);  // others may be found meanwhile
+  std::vector<PartitionState*> states;
+  {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < count; ++i) states.push_back(&partitions_[i]);
   }
-  for (std::size_t i = 0; i < partitions_.size() && !stopped();) {
-    PartitionState& state = partitions_[i];
+  std::vector<bool> topic_has_commits(topics_.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    if (committed.elems[i].offset >= 0) topic_has_commits[topic_of(*states[i])] = true;
+  }
+  std::vector<std::string> gaps;
+  std::uint64_t gap_messages = 0;
+  for (std::size_t i = 0; i < count && !stopped();) {
+    PartitionState& state = *states[i];
     const rd_kafka_topic_partition_t& commit = committed.elems[i];
     std::int64_t low = 0;
     std::int64_t high = 0;
@@ -264,50 +249,61 @@ Status KafkaSource::resolve_starts(const rd_kafka_topic_partition_list_s& commit
     } while (Steady::now() < give_up && !stopped());
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) continue;  // ask again
 
+    PartitionStart start = state.start;
+    start.committed = commit.offset >= 0;
     std::int64_t offset = low;
-    if (commit.offset >= 0) {
+    if (start.committed) {
       if (commit.offset > high) {
-        return Status(Code::kInternal, place(state.start) + " ends at " + std::to_string(high) + ", but group " +
+        return Status(Code::kInternal, place(start) + " ends at " + std::to_string(high) + ", but group " +
                                            config_.group + " has committed " + std::to_string(commit.offset) +
-                                           ": was the topic made anew? Set another source.group, or reset this one: "
-                                           "kafka-consumer-groups.sh --bootstrap-server " +
-                                           config_.brokers + " --group " + config_.group + " --topic " +
-                                           state.start.topic + " --reset-offsets --to-earliest --execute");
+                                           ": was the topic made anew? Set another source.group; what was counted from "
+                                           "the old one is in this one's pane log");
       }
       if (commit.offset < low) {
-        log_.warning(place(state.start) + ": offsets " + std::to_string(commit.offset) + " to " +
-                     std::to_string(low - 1) + " were removed by retention before they were read; going on at " +
-                     std::to_string(low) + ", and results of windows open now say \"exact\": false");
-        state.start.gap = true;
+        gaps.push_back(place(start) + ": offsets " + std::to_string(commit.offset) + " to " + std::to_string(low - 1));
+        // Until it is committed over, every recovery meets it again.
+        gap_messages +=
+            static_cast<std::uint64_t>(std::max<std::int64_t>(0, low - std::max(commit.offset, state.gap_end)));
+        state.gap_end = low;
+        start.gap = true;
       } else {
         offset = commit.offset;
       }
       if (commit.metadata_size > 0) {
-        state.start.metadata.assign(static_cast<const char*>(commit.metadata), commit.metadata_size);
+        start.metadata.assign(static_cast<const char*>(commit.metadata), commit.metadata_size);
       }
     } else if (!topic_has_commits[topic_of(state)] && config_.start == KafkaStart::kLatest) {
       offset = high;
     }  // else earliest; a partition that is new to a group which has read its topic is read from its beginning
-    state.start.offset = Offset{offset};
-    state.start.at_beginning = offset == 0;
-    state.position.store(offset);
+    start.offset = Offset{offset};
+    start.at_beginning = offset == 0;
     state.high.store(high);
+    starts.push_back(std::move(start));
     ++i;
   }
+  if (gaps.empty()) return {};
+  if (Status status = judge_gaps(gaps); !status.ok()) return status;
+  probe_.gap_messages.fetch_add(gap_messages, std::memory_order_relaxed);
   return {};
 }
 
-Status KafkaSource::commit_starts(const rd_kafka_topic_partition_list_s& committed) {
-  std::vector<OffsetOut> offsets;
-  for (std::size_t i = 0; i < partitions_.size(); ++i) {
-    if (committed.elems[i].offset >= 0) continue;
-    offsets.push_back({partitions_[i].start.partition, partitions_[i].start.offset, ""});
+Status KafkaSource::judge_gaps(const std::vector<std::string>& gaps) {
+  std::string ranges;
+  for (const std::string& gap : gaps) ranges += (ranges.empty() ? "" : "; ") + gap;
+  if (config_.on_gap == KafkaOnGap::kStop) {
+    return Status(Code::kInternal, "retention has removed records that group " + config_.group + " had not read (" +
+                                       ranges +
+                                       "): set source.on_gap = \"continue\" to go on without them, with windows open "
+                                       "then marked \"exact\": false, and give the topic a longer retention");
   }
-  return commit_offsets(offsets);
+  log_.warning("retention has removed records that were not read (" + ranges +
+               "); going on without them, and results of windows open now say \"exact\": false");
+  return {};
 }
 
 void KafkaSource::start_fetching(PartitionState& state, bool discovered) {
   KafkaLane& lane = *lanes_[state.lane];
+  state.started = true;
   lane.adopt(topic_of(state), state, discovered);
   MARQUEE_CHECK(rd_kafka_consume_start_queue(state.topic, state.start.number, state.position.load(), lane.queue()) ==
                 0);
@@ -338,7 +334,7 @@ Status KafkaSource::seek(const std::vector<PartitionStart>& starts) {
   // Stopped first, all of them: the version that this raises makes librdkafka throw away what it had queued.
   for (const PartitionStart& start : starts) {
     const PartitionState& state = partitions_.at(raw(start.partition));
-    if (rd_kafka_consume_stop(state.topic, state.start.number) != 0) {
+    if (state.started && rd_kafka_consume_stop(state.topic, state.start.number) != 0) {
       return Status(Code::kInternal,
                     place(state.start) + " cannot be stopped to seek: " + rd_kafka_err2str(rd_kafka_last_error()));
     }
@@ -346,6 +342,10 @@ Status KafkaSource::seek(const std::vector<PartitionStart>& starts) {
   for (const PartitionStart& start : starts) {
     PartitionState& state = partitions_.at(raw(start.partition));
     state.position.store(raw(start.offset));
+    if (!state.started) {
+      start_fetching(state, false);
+      continue;
+    }
     lanes_[state.lane]->reposition(topic_of(state), state);
     if (rd_kafka_consume_start_queue(state.topic, state.start.number, raw(start.offset), lanes_[state.lane]->queue()) !=
         0) {
@@ -353,7 +353,13 @@ Status KafkaSource::seek(const std::vector<PartitionStart>& starts) {
                                          ": " + rd_kafka_err2str(rd_kafka_last_error()));
     }
   }
+  fetching_.store(true);
   return {};
+}
+
+Status KafkaSource::group_is_ours() const {
+  const std::lock_guard lock(mutex_);
+  return group_;
 }
 
 bool KafkaSource::leave_is_over() const {
@@ -365,9 +371,15 @@ bool KafkaSource::leave_is_over() const {
   return now_ms - seen_ms >= config_.leave_within_ms;
 }
 
-Status KafkaSource::commit_offsets(const std::vector<OffsetOut>& offsets) {
-  if (offsets.empty()) return {};
-  const KafkaPartitions list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
+std::string KafkaSource::cluster_id() const {
+  char* const id = rd_kafka_clusterid(client_->handle(), kAnswerMs);
+  std::string text = id == nullptr ? "" : id;
+  if (id != nullptr) rd_kafka_mem_free(client_->handle(), id);
+  return text;
+}
+
+KafkaPartitions KafkaSource::offset_list(const std::vector<OffsetOut>& offsets) const {
+  KafkaPartitions list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
   for (const OffsetOut& offset : offsets) {
     const PartitionStart start = partition(offset.partition);
     rd_kafka_topic_partition_t* entry =
@@ -380,59 +392,7 @@ Status KafkaSource::commit_offsets(const std::vector<OffsetOut>& offsets) {
       entry->metadata_size = offset.metadata.size();
     }
   }
-  Waiting waiting(log_, probe_);
-  while (true) {
-    rd_kafka_resp_err_t error =
-        rd_kafka_commit_queue(client_->handle(), list.get(), commit_queue_.get(), nullptr, nullptr);
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      rd_kafka_event_t* event = nullptr;
-      for (int waited_ms = 0; event == nullptr && waited_ms < kCommitAnswerMs && !leave_is_over(); waited_ms += 100) {
-        event = rd_kafka_queue_poll(commit_queue_.get(), 100);
-        if (event == nullptr && waited_ms >= 2'000) {
-          waiting.say("the offsets of group " + config_.group +
-                      " are not committed yet: " + client_->trouble(RD_KAFKA_RESP_ERR__TIMED_OUT));
-        }
-      }
-      error = event == nullptr ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_event_error(event);
-      // Asked again; should the first answer still come, it must not be taken for one to a later commit.
-      if (event == nullptr) commit_queue_.reset(rd_kafka_queue_new(client_->handle()));
-      if (event != nullptr && error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        const rd_kafka_topic_partition_list_t* answers = rd_kafka_event_topic_partition_list(event);
-        for (int i = 0; answers != nullptr && i < answers->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) {
-          error = answers->elems[i].err;
-        }
-      }
-      if (event != nullptr) rd_kafka_event_destroy(event);
-    }
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-    if (!passes(error)) return refused_commit(error);
-    if (leave_is_over()) {
-      return Status(Code::kUnavailable, "left without committing the last offsets of group " + config_.group + ": " +
-                                            client_->trouble(error) + "; they will be read again");
-    }
-    waiting.say("the offsets of group " + config_.group + " are not committed yet: " + client_->trouble(error));
-    std::this_thread::sleep_for(kRetryPause);  // told to stop already: there is nothing to wake this but time
-  }
-}
-
-Status KafkaSource::refused_commit(int code) const {
-  const auto error = static_cast<rd_kafka_resp_err_t>(code);
-  const std::string what = "Kafka at " + config_.brokers + " refuses to commit offsets of group " + config_.group +
-                           " (" + rd_kafka_err2str(error) + ")";
-  switch (error) {
-    case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
-    case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
-    case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
-    case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
-      return Status(Code::kConfig, what +
-                                       ": a subscribed consumer uses the same group; stop it, or set another "
-                                       "source.group");
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-      return Status(Code::kUnavailable, what + ": give this user Read on the group and on its topics");
-    default:
-      return Status(Code::kInternal, what);
-  }
+  return list;
 }
 
 }  // namespace marquee

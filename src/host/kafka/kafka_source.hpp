@@ -43,10 +43,12 @@ class KafkaSource final : public Source {
   ~KafkaSource() override;
 
   // Once. While there is no broker, no topic or no leader it keeps trying, with the reason in the probe and in the log;
-  // it looks at `stop` at least every second, and then returns kUnavailable. `stop` must outlive the source. Commits
-  // the resolved start of partitions from which the group had nothing committed. Fails: kConfig for settings and for a
-  // group that has members; kInternal for a committed offset above the end.
-  Result<std::vector<PartitionStart>> open(std::size_t lanes, const std::atomic<bool>& stop) override;
+  // it looks at `stop` at least every second, and then returns kUnavailable. `stop` must outlive the source. Fails:
+  // kConfig for settings and for a group that has members.
+  Status open(std::size_t lanes, const std::atomic<bool>& stop) override;
+  // Tries as open() does. kInternal for a committed offset above the end, and, with on_gap = stop, for one that
+  // retention has passed.
+  Result<std::vector<PartitionStart>> starts() override;
   SourceLane& lane(std::size_t i) override;
   bool sequenced() const override { return false; }
   bool healthy(PartitionIndex partition) const override;
@@ -55,9 +57,15 @@ class KafkaSource final : public Source {
   // Blocks for some milliseconds a partition; needs no broker.
   Status seek(const std::vector<PartitionStart>& starts) override;
 
-  // Stores offsets and their metadata under the group's name. One thread at a time (the commit thread). Blocks; retries
-  // what may pass (no broker, coordinator moving) for as long as it takes, or until leave_is_over().
-  Status commit_offsets(const std::vector<OffsetOut>& offsets);
+  // The cluster's own name for itself; empty where it has none or does not answer. Any thread, from open() on.
+  std::string cluster_id() const;
+
+  // Offsets as librdkafka wants them, with their metadata. Any thread.
+  KafkaPartitions offset_list(const std::vector<OffsetOut>& offsets) const;
+
+  // kConfig once the group has been seen to have a subscribed member; looked at as often as for new partitions, because
+  // Kafka takes a transaction's offsets beside a member's without a word. Any thread.
+  Status group_is_ours() const;
 
   // `stop` has been set for longer than leave_within_ms: give up what still waits for a broker. Any thread.
   bool leave_is_over() const;
@@ -70,25 +78,26 @@ class KafkaSource final : public Source {
   };
 
   Status make_client(std::size_t lanes);
-  // The steps of open(). Each keeps trying, and returns ok when it is done or `stop` is set.
+  // The steps of open() and starts(). Each keeps trying, and returns ok when it is done or `stop` is set.
   void find_partitions(Waiting& waiting);
-  Status check_group();
+  Status check_group() const;
   KafkaPartitions committed(Waiting& waiting);
-  Status resolve_starts(const rd_kafka_topic_partition_list_s& committed, Waiting& waiting);
-  Status commit_starts(const rd_kafka_topic_partition_list_s& committed);
+  Status resolve_starts(const rd_kafka_topic_partition_list_s& committed, std::vector<PartitionStart>& starts,
+                        Waiting& waiting);
+  Status judge_gaps(const std::vector<std::string>& gaps);
 
   // Number of partitions of a topic that all have a leader, or a sentence why not.
   Result<std::size_t> count_partitions(Topic& topic);
   PartitionState& add_partition(std::size_t topic, std::int32_t number);  // under mutex_
   void start_fetching(PartitionState& state, bool discovered);            // under mutex_
   std::size_t topic_of(const PartitionState& state) const;
-  Status refused_commit(int error) const;
   Status stopped_while_opening() const;
   bool stopped() const { return stop_->load(std::memory_order_relaxed); }
 
   // The polling thread.
   void poll_loop();
   void look_for_partitions();
+  void look_for_members();
   void measure();
   void ask_failed_partitions();
   void judge_leaders(std::string_view statistics);
@@ -101,12 +110,12 @@ class KafkaSource final : public Source {
   std::unique_ptr<Client> client_;
   std::vector<Topic> topics_;  // as many as configured; fixed once open
   std::vector<std::unique_ptr<KafkaLane>> lanes_;
-  mutable std::mutex mutex_;  // guards partitions_' growth and seek against discovery
+  mutable std::mutex mutex_;  // guards partitions_' growth, seek against discovery, and group_
   std::deque<PartitionState> partitions_;
 
+  Status group_;  // kConfig: a member was seen
   LeaderHealth leader_health_;
-  KafkaQueue commit_queue_;
-  std::atomic<bool> fetching_{false};  // from the end of open(): the polling thread may look for partitions
+  std::atomic<bool> fetching_{false};  // from the first seek() on: the polling thread may look for partitions
   std::atomic<bool> quit_{false};
   mutable std::atomic<std::int64_t> stop_seen_ms_{0};  // monotonic; 0: not yet
   std::thread poller_;

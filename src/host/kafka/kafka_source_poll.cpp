@@ -3,6 +3,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "kafka/kafka_source.hpp"
 
@@ -37,6 +38,7 @@ void KafkaSource::poll_loop() {
     }
     if (now >= look_at && !stopped()) {
       look_for_partitions();
+      look_for_members();
       look_at = Steady::now() + metadata_every;
     }
   }
@@ -84,6 +86,14 @@ void KafkaSource::judge_leaders(std::string_view statistics) {
       if (index < t.partitions.size()) t.partitions[index]->leader_answers.store(answers, std::memory_order_relaxed);
     }
   });
+}
+
+void KafkaSource::look_for_members() {
+  if (quit_.load(std::memory_order_relaxed) || stopped()) return;
+  Status status = check_group();
+  if (status.ok()) return;
+  const std::lock_guard lock(mutex_);
+  group_ = std::move(status);
 }
 
 void KafkaSource::look_for_partitions() {

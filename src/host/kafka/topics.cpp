@@ -73,6 +73,13 @@ Presence presence(const rd_kafka_metadata_t& metadata, const std::string& name) 
   return Presence::kMissing;
 }
 
+std::int32_t partition_count(const rd_kafka_metadata_t& metadata, const std::string& name) {
+  for (int i = 0; i < metadata.topic_cnt; ++i) {
+    if (name == metadata.topics[i].topic) return metadata.topics[i].partition_cnt;
+  }
+  return 0;
+}
+
 // Empty when the broker has created the topic (or it is there already: then it is not `ours`); else why not.
 std::string create_topic(rd_kafka_t* rk, const TopicWish& wish, const std::atomic<bool>& stop, bool& ours) {
   ours = true;
@@ -106,7 +113,9 @@ std::string create_topic(rd_kafka_t* rk, const TopicWish& wish, const std::atomi
   return {};
 }
 
-std::size_t message_bytes_max(rd_kafka_t* rk, const std::string& name, const std::atomic<bool>& stop, Log& log) {
+TopicFound settings_of(rd_kafka_t* rk, const std::string& name, const std::atomic<bool>& stop, Log& log) {
+  TopicFound topic;
+  topic.message_bytes_max = kTopicMessageBytesDefault;
   const std::unique_ptr<rd_kafka_ConfigResource_t, void (*)(rd_kafka_ConfigResource_t*)> resource(
       rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()), &rd_kafka_ConfigResource_destroy);
   const AdminOptions options = admin_options(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
@@ -129,25 +138,29 @@ std::size_t message_bytes_max(rd_kafka_t* rk, const std::string& name, const std
       const rd_kafka_ConfigEntry_t** entry = rd_kafka_ConfigResource_configs(found[0], &entries);
       for (size_t i = 0; i < entries; ++i) {
         const char* value = rd_kafka_ConfigEntry_value(entry[i]);
-        if (std::strcmp(rd_kafka_ConfigEntry_name(entry[i]), "max.message.bytes") != 0 || value == nullptr) continue;
-        std::size_t bytes = 0;
-        const std::string_view text(value);
-        if (std::from_chars(text.data(), text.data() + text.size(), bytes).ec == std::errc{} && bytes > 0) return bytes;
+        if (value != nullptr) topic.settings[rd_kafka_ConfigEntry_name(entry[i])] = value;
+      }
+      const std::string& text = topic.settings["max.message.bytes"];
+      std::size_t bytes = 0;
+      if (std::from_chars(text.data(), text.data() + text.size(), bytes).ec == std::errc{} && bytes > 0) {
+        topic.message_bytes_max = bytes;
+        return topic;
       }
       why = "max.message.bytes is not among its settings";
     }
   }
   log.debug("the settings of topic " + name + " cannot be read (" + why + "); going by a max.message.bytes of " +
             std::to_string(kTopicMessageBytesDefault));
-  return kTopicMessageBytesDefault;
+  return topic;
 }
 
 }  // namespace
 
-Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vector<TopicWish>& wishes, bool create,
-                                                const std::atomic<bool>& stop, Waiting& waiting, Log& log) {
+Result<std::vector<TopicFound>> prepare_topics(Client& client, const std::vector<TopicWish>& wishes, bool create,
+                                               const std::atomic<bool>& stop, Waiting& waiting, Log& log) {
   rd_kafka_t* rk = client.handle();
   bool administers = false;
+  std::vector<std::int32_t> partitions;
   const Status stopped(Code::kUnavailable, "stopped before the topics to write to were found");
   for (std::size_t i = 0; i < wishes.size();) {
     if (stop.load(std::memory_order_relaxed)) return stopped;
@@ -167,6 +180,7 @@ Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vecto
     administers = has_controller(rk, *metadata);
     const Presence found = presence(*metadata, wish.name);
     if (found == Presence::kReady) {
+      partitions.push_back(partition_count(*metadata, wish.name));
       ++i;
       continue;
     }
@@ -187,13 +201,17 @@ Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vecto
     pause(stop, kRetryPause);
   }
   waiting.over();
-  std::vector<std::size_t> limits;
-  limits.reserve(wishes.size());
-  for (const TopicWish& wish : wishes) {
-    limits.push_back(administers ? message_bytes_max(rk, wish.name, stop, log) : kTopicMessageBytesDefault);
+  std::vector<TopicFound> topics;
+  topics.reserve(wishes.size());
+  for (std::size_t i = 0; i < wishes.size(); ++i) {
+    TopicFound topic;
+    topic.message_bytes_max = kTopicMessageBytesDefault;
+    if (administers) topic = settings_of(rk, wishes[i].name, stop, log);
+    topic.partitions = partitions[i];
+    topics.push_back(std::move(topic));
     if (stop.load(std::memory_order_relaxed)) return stopped;
   }
-  return limits;
+  return topics;
 }
 
 }  // namespace marquee

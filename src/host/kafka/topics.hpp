@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,12 @@
 #include "pipeline/log.hpp"
 
 namespace marquee {
+
+struct TopicFound {
+  std::size_t message_bytes_max = 0;
+  std::int32_t partitions = 0;
+  std::map<std::string, std::string> settings;  // by name; empty where the broker does not tell
+};
 
 struct TopicWish {
   std::string name;
@@ -26,8 +33,8 @@ inline constexpr std::size_t kTopicMessageBytesDefault = 1'048'588;
 
 // Blocks until every topic exists with a leader for each partition, creating what is missing where `create` says so and
 // the broker lets us; else says the command that creates it and goes on waiting. Returns kUnavailable when `stop` is
-// set, which it looks at every second at least. The result: each topic's max.message.bytes, in the order of `wishes`.
-Result<std::vector<std::size_t>> prepare_topics(Client& client, const std::vector<TopicWish>& wishes, bool create,
-                                                const std::atomic<bool>& stop, Waiting& waiting, Log& log);
+// set, which it looks at every second at least. The result: what was found of each, in the order of `wishes`.
+Result<std::vector<TopicFound>> prepare_topics(Client& client, const std::vector<TopicWish>& wishes, bool create,
+                                               const std::atomic<bool>& stop, Waiting& waiting, Log& log);
 
 }  // namespace marquee

@@ -44,6 +44,8 @@ class Waiting {
     said_ = true;
   }
 
+  bool waits() const { return said_; }
+
   void over() {
     if (!said_) return;
     said_ = false;

@@ -62,6 +62,19 @@ class BatchQueue {
     }
     return batch;
   }
+  // Lets go of what is there, in whatever order; else waits as pop() does.
+  void drop(std::chrono::milliseconds wait) {
+    std::deque<BatchPtr> ready;
+    std::map<std::uint64_t, BatchPtr> waiting;
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, wait, [this] { return !ready_.empty() || !waiting_.empty() || lanes_open_ == 0; });
+    ready.swap(ready_);
+    waiting.swap(waiting_);
+  }
+  bool lanes_closed() const {
+    const std::lock_guard lock(mutex_);
+    return lanes_open_ == 0;
+  }
   bool drained() const {
     const std::lock_guard lock(mutex_);
     return lanes_open_ == 0 && !has_next();

@@ -1,4 +1,5 @@
-// Committer: the commit thread. One epoch in flight at most, while the engine thread goes on with the next one.
+// Committer: the commit thread around a CommitStage. One epoch in flight at most, while the engine thread goes on with
+// the next one.
 #pragma once
 
 #include <condition_variable>
@@ -7,15 +8,16 @@
 #include <mutex>
 #include <thread>
 
-#include "pipeline/pipeline.hpp"
+#include "pipeline/commit_stage.hpp"
 #include "pipeline/ports.hpp"
 
 namespace marquee {
 
 class Committer {
  public:
-  // `done` is called on the commit thread after each epoch, committed or failed.
-  Committer(const PipelineParts& parts, std::function<void()> done);
+  // `stage` outlives it, and is the thread's while an epoch is in flight. `done` is called on the commit thread after
+  // each epoch, committed or failed.
+  Committer(CommitStage& stage, std::function<void()> done);
   ~Committer();  // waits for the epoch in flight
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
@@ -23,26 +25,22 @@ class Committer {
   // Whether an epoch can be handed over without waiting.
   bool idle() const;
   // Hands an epoch over; waits until the one before has ended. The error of an earlier epoch, if there was one.
-  Status submit(std::unique_ptr<Epoch> epoch, const VerdictCounts& verdicts);
-  // Waits until nothing is in flight.
+  Status submit(std::unique_ptr<Epoch> epoch);
+  // Waits until nothing is in flight. The error of the epoch that failed, if one did.
   Status wait();
-  // The error of an epoch that failed, if there was one.
+  // That error, without waiting.
   Status status() const;
   // Number of the last epoch that has committed, 0: none.
   std::uint64_t committed() const;
 
  private:
   void loop();
-  Status commit(const Epoch& epoch, Acknowledged& acknowledged);
-  void publish(const Epoch& epoch, const VerdictCounts& verdicts, const Acknowledged& acknowledged,
-               std::int64_t begin_ns);
 
-  PipelineParts parts_;
+  CommitStage& stage_;
   std::function<void()> done_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::unique_ptr<Epoch> next_;
-  VerdictCounts verdicts_;
   bool busy_ = false;
   bool leaving_ = false;
   Status failed_;

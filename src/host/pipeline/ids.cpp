@@ -22,6 +22,18 @@ IdKeeper::IdKeeper(const JobSpec& job, std::uint64_t seed)
   combination_seen_.assign(1, 1);
 }
 
+void IdKeeper::clear() {
+  items_.clear();
+  combinations_.clear();
+  for (auto& g : groups_) g->clear();
+  group_of_.assign(groups_.size(), kRefusedGroup);
+  combination_seen_.assign(1, 1);
+  last_retire_era_ = 0;
+  items_after_collection_ = 0;
+  groups_after_collection_ = 0;
+  combinations_after_collection_ = 0;
+}
+
 void IdKeeper::attach(Engine& engine) {
   const std::size_t n = groups_.size();
   for (std::uint32_t c = 0; c * n < group_of_.size(); ++c) {

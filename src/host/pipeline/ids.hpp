@@ -30,7 +30,11 @@ class IdKeeper final : public Texts {
   std::string_view group_key(LeaderboardIndex board, GroupId group) const {
     return groups_[raw(board)]->text(raw(group));
   }
+  std::uint32_t group_id_bound(LeaderboardIndex board) const { return groups_[raw(board)]->id_bound(); }
+  bool group_live(LeaderboardIndex board, GroupId group) const { return groups_[raw(board)]->live(raw(group)); }
 
+  // Forgets every id at once, for a recovery: no View may be in use, nor any batch that was filled with one.
+  void clear();
   // Tells a new engine every combination (0, the refused one, too) and every item there is.
   void attach(Engine& engine);
 

@@ -82,78 +82,86 @@ void carry_over(Batch& from, std::size_t first_record, Batch& to) {
   from.arena_used = begin;
 }
 
-IngestThread::IngestThread(const IngestParts& parts, std::vector<EventTimeMs> highest)
+IngestStage::IngestStage(const IngestParts& parts, std::vector<EventTimeMs> highest)
     : parts_(parts),
       decoder_(*parts.job, *parts.items, *parts.combinations),
       judge_(*parts.job),
       highest_(std::move(highest)) {}
 
-void IngestThread::run(const std::atomic<bool>& stop, const std::function<void(Status)>& failed) {
-  if (Status status = run_lane(stop); !status.ok()) {
-    failed(std::move(status));
-    if (parts_.chain != nullptr) parts_.chain->close();
+void IngestStage::run(const std::atomic<bool>& stop, const std::function<void(Status)>& failed) {
+  while (true) {
+    if (stop.load(std::memory_order_relaxed)) {
+      finish();
+      break;
+    }
+    const Result<bool> more = step(kIdleWait);
+    if (!more.ok()) {
+      failed(more.status());
+      if (parts_.chain != nullptr) parts_.chain->close();
+    }
+    if (!more.ok() || !more.value()) break;
   }
+  batch_.reset();
   parts_.queue->close_lane();
 }
 
-Status IngestThread::run_lane(const std::atomic<bool>& stop) {
-  const bool sequenced = parts_.chain != nullptr;
-  const std::size_t chunk = sequenced ? parts_.options->batch_bytes : kChunkBytes;
-  BatchPtr batch;
-  while (true) {
-    if (stop.load(std::memory_order_relaxed)) break;
-    if (!batch) {
-      batch = parts_.pool->acquire(kIdleWait);
-      if (!batch && parts_.pool->closed()) return {};
-      if (!batch) continue;
-      batch->keep_letters = parts_.options->keep_dead_letters || parts_.options->keep_late_letters;
-    }
-    const bool empty = batch->spans.empty();
-    if (empty) parts_.pool->restamp(*batch);
-    std::chrono::milliseconds wait = kIdleWait;
-    if (!empty) {
-      const std::int64_t waited_ms = (parts_.clock->monotonic_ns() - batch->first_read_ns) / 1'000'000;
-      wait = std::chrono::milliseconds(std::clamp<std::int64_t>(parts_.options->linger_ms - waited_ms, 0, 100));
-    }
-    const std::size_t first_message = batch->messages.size();
-    const std::int64_t before_ns = parts_.clock->monotonic_ns();
-    const Result<ReadOutcome> read = parts_.lane->read(*batch, chunk, wait);
-    if (!read.ok()) return read.status();
-    const std::int64_t after_ns = parts_.clock->monotonic_ns();
-    if (batch->messages.size() > first_message) parts_.probe->fetch.observe_ns(after_ns - before_ns);
-    if (empty && !batch->spans.empty()) batch->first_read_ns = after_ns;
-    if (!decode_new(batch, first_message)) return {};
-    const bool over = read.value() == ReadOutcome::kEnd;
-    const bool full = read.value() == ReadOutcome::kFull || batch->arena_room() < kChunkBytes / 2 ||
-                      batch->event_count + batch->event_count / 8 >= parts_.options->batch_events;
-    const bool lingered = (after_ns - batch->first_read_ns) / 1'000'000 >= parts_.options->linger_ms;
-    if (!batch->spans.empty() && (over || full || lingered || sequenced)) hand_over(std::exchange(batch, nullptr));
-    if (over) return {};
-  }
-  if (batch && !batch->spans.empty()) hand_over(std::move(batch));
-  return {};
+void IngestStage::finish() {
+  if (batch_ && !batch_->spans.empty()) hand_over(std::move(batch_));
+  batch_.reset();
 }
 
-bool IngestThread::decode_new(BatchPtr& batch, std::size_t first_message) {
-  if (batch->messages.size() == first_message) return true;
+Result<bool> IngestStage::step(std::chrono::milliseconds wait_most) {
+  const bool sequenced = parts_.chain != nullptr;
+  const std::size_t chunk = sequenced ? parts_.options->batch_bytes : kChunkBytes;
+  if (!batch_) {
+    batch_ = parts_.pool->acquire(wait_most);
+    if (!batch_) return !parts_.pool->closed();
+    batch_->keep_letters = parts_.options->keep_dead_letters || parts_.options->keep_late_letters;
+  }
+  const bool empty = batch_->spans.empty();
+  if (empty) parts_.pool->restamp(*batch_);
+  std::chrono::milliseconds wait = wait_most;
+  if (!empty) {
+    const std::int64_t waited_ms = (parts_.clock->monotonic_ns() - batch_->first_read_ns) / 1'000'000;
+    wait = std::chrono::milliseconds(
+        std::clamp<std::int64_t>(parts_.options->linger_ms - waited_ms, 0, wait_most.count()));
+  }
+  const std::size_t first_message = batch_->messages.size();
+  const std::int64_t before_ns = parts_.clock->monotonic_ns();
+  const Result<ReadOutcome> read = parts_.lane->read(*batch_, chunk, wait);
+  if (!read.ok()) return read.status();
+  const std::int64_t after_ns = parts_.clock->monotonic_ns();
+  if (batch_->messages.size() > first_message) parts_.probe->fetch.observe_ns(after_ns - before_ns);
+  if (empty && !batch_->spans.empty()) batch_->first_read_ns = after_ns;
+  if (!decode_new(first_message)) return false;
+  const bool over = read.value() == ReadOutcome::kEnd;
+  const bool full = read.value() == ReadOutcome::kFull || batch_->arena_room() < kChunkBytes / 2 ||
+                    batch_->event_count + batch_->event_count / 8 >= parts_.options->batch_events;
+  const bool lingered = (after_ns - batch_->first_read_ns) / 1'000'000 >= parts_.options->linger_ms;
+  if (!batch_->spans.empty() && (over || full || lingered || sequenced)) hand_over(std::move(batch_));
+  return !over;
+}
+
+bool IngestStage::decode_new(std::size_t first_message) {
+  if (batch_->messages.size() == first_message) return true;
   const std::int64_t begin_ns = parts_.clock->monotonic_ns();
-  std::size_t next = batch->records.size();
-  split_records(*batch, first_message, parts_.chain != nullptr ? Framing::kLines : Framing::kMessages);
-  while (next < batch->records.size()) {
-    if (const std::size_t end = end_of_what_fits(*batch, next); end > next) {
-      decoder_.decode(*batch, next, end);
+  std::size_t next = batch_->records.size();
+  split_records(*batch_, first_message, parts_.chain != nullptr ? Framing::kLines : Framing::kMessages);
+  while (next < batch_->records.size()) {
+    if (const std::size_t end = end_of_what_fits(*batch_, next); end > next) {
+      decoder_.decode(*batch_, next, end);
       next = end;
-    } else if (batch->event_count == 0) {  // one message with more records than a batch holds events
-      batch->reserve_events(static_cast<std::uint32_t>(end_of_message(*batch, next) - next));
+    } else if (batch_->event_count == 0) {  // one message with more records than a batch holds events
+      batch_->reserve_events(static_cast<std::uint32_t>(end_of_message(*batch_, next) - next));
     } else {
       MARQUEE_CHECK(parts_.chain == nullptr);  // its lane would hand over two batches of one sequence number
       BatchPtr fresh;
       while (!(fresh = parts_.pool->acquire(kIdleWait))) {
         if (parts_.pool->closed()) return false;
       }
-      carry_over(*batch, next, *fresh);
-      hand_over(std::move(batch));
-      batch = std::move(fresh);
+      carry_over(*batch_, next, *fresh);
+      hand_over(std::move(batch_));
+      batch_ = std::move(fresh);
       next = 0;
     }
   }
@@ -161,7 +169,7 @@ bool IngestThread::decode_new(BatchPtr& batch, std::size_t first_message) {
   return true;
 }
 
-void IngestThread::hand_over(BatchPtr batch) {
+void IngestStage::hand_over(BatchPtr batch) {
   span_highest_.clear();
   if (parts_.chain != nullptr) {
     MARQUEE_CHECK(batch->spans.size() == 1);

@@ -3,9 +3,11 @@
 #include <map>
 #include <utility>
 
+#include "core/check.hpp"
+
 namespace marquee {
 
-std::shared_ptr<const PartialBlock> to_block(const Partials& partials, const IdKeeper& ids) {
+std::shared_ptr<PartialBlock> to_block(const Partials& partials, const IdKeeper& ids) {
   auto block = std::make_shared<PartialBlock>();
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> group_index;
   for (const PanePartials& pane : partials.panes) {
@@ -29,6 +31,7 @@ std::shared_ptr<const PartialBlock> to_block(const Partials& partials, const IdK
       out.item_begin = static_cast<std::uint32_t>(block->item_bytes.size());
       out.item_size = static_cast<std::uint32_t>(text.size());
       block->item_bytes += text;
+      MARQUEE_CHECK(block->item_bytes.size() <= 0xffffffff);  // offsets into it have 32 bits
     }
   }
   return block;

@@ -10,7 +10,7 @@
 namespace marquee {
 
 // Cost: one copy of each item's text, one of each group's key per block.
-std::shared_ptr<const PartialBlock> to_block(const Partials& partials, const IdKeeper& ids);
+std::shared_ptr<PartialBlock> to_block(const Partials& partials, const IdKeeper& ids);
 
 // Gives ids to the block's texts and restores its rows into the engine.
 Status restore_block(const PartialBlock& block, IdKeeper& ids, Engine& engine);

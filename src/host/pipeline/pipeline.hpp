@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "core/engine.hpp"
 #include "core/job.hpp"
@@ -42,6 +43,10 @@ struct PipelineOptions {
   bool updates = false;  // with kSettled: provisional results too, the clock being the job watermark
   bool keep_dead_letters = false;
   bool keep_late_letters = false;
+  std::string instance = "marquee";  // this process's name, without white space; unlike any other's of its group
+  std::size_t base_bytes_besides = 1u << 20;  // a base is written when blocks exceed half of the last one, and this
+  std::int64_t takeover_pause_ms = 1'000;     // after a lost session, for whoever has taken over to say so
+  std::int64_t retry_pause_ms = 200;          // between two answers to a failure, growing tenfold
 };
 
 // Makes the engine: at start, with `lost` null, and again by recovery, which hands over the engine that was lost. Its

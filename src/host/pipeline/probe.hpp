@@ -38,14 +38,20 @@ struct Probe {
   std::array<Counter, kVerdictCount> verdicts{};
   Counter bytes_read{0};
   Counter messages_read{0};
-  Counter expired{0};       // (event, leaderboard) pairs for a pane the job had settled
-  Counter refused{0};       // (event, leaderboard) pairs that a budget refused
-  Counter results{0};       // result records committed
-  Counter letters_dead{0};  // dead letters committed
-  Counter letters_late{0};  // late letters committed
-  Counter epochs{0};        // epochs committed
+  Counter expired{0};          // (event, leaderboard) pairs for a pane the job had settled
+  Counter refused{0};          // (event, leaderboard) pairs that a budget refused
+  Counter results{0};          // result records committed
+  Counter letters_dead{0};     // dead letters committed
+  Counter letters_late{0};     // late letters committed
+  Counter letters_dropped{0};  // letters that the broker would not take in any form
+  Counter gap_messages{0};     // offsets that retention had removed before they were read
+  Counter epochs{0};           // epochs committed
   Counter commit_failures{0};
   Counter recoveries{0};
+  Counter pane_log_bytes{0};            // written and committed, packed
+  Counter pane_log_bases{0};            // whole states of a pane-log partition committed
+  Counter pane_log_removals{0};         // times that the removal of what a base made needless was asked for
+  Counter pane_log_removals_failed{0};  // and was refused, or not answered
   Counter batches{0};
   Counter events_aggregated{0};  // events taken by the engine
   Gauge watermark_ms{0};         // the job's; meaningless before watermark_known
@@ -61,7 +67,10 @@ struct Probe {
   Gauge batches_free{0};
   Gauge partitions{0};
   Gauge partitions_idle{0};
-  LatencyHistogram fetch, decode, aggregate, rank, commit, event_to_result;
+  Gauge restored_bytes{0};         // of the pane log, read by the last recovery
+  Gauge restore_records_total{0};  // offsets of the pane log that the recovery under way, or the last one, has to read
+  Gauge restore_records_left{0};   // and has not read yet
+  LatencyHistogram fetch, decode, aggregate, rank, commit, event_to_result, restore;
   std::atomic<Phase> phase{Phase::kStarting};
   std::atomic<const char*> engine{"none"};  // the name of what aggregates now (a literal); none before there is one
   std::atomic<bool> degraded{false};        // the engine was lost, another does its work

@@ -17,12 +17,17 @@ void append_time(std::string& out, std::string_view name, EventTimeMs time) {
   }
 }
 
-template <class T>
-bool read_number(std::string_view text, std::string_view name, T& value) {
-  const std::size_t at = text.find(name);
-  if (at == std::string_view::npos) return false;
+// "name=value" of a text of such words; nothing where it is not there.
+std::optional<std::string_view> word(std::string_view text, std::string_view name) {
+  std::size_t at = text.find(name);
+  if (at == std::string_view::npos) return std::nullopt;
   text.remove_prefix(at + name.size());
-  return std::from_chars(text.data(), text.data() + text.size(), value).ec == std::errc{};
+  return text.substr(0, text.find(' '));
+}
+
+template <class T>
+void read_number(std::string_view text, std::string_view name, T& value) {
+  if (const auto found = word(text, name)) std::from_chars(found->data(), found->data() + found->size(), value);
 }
 
 }  // namespace
@@ -33,19 +38,30 @@ std::string CommitMetadata::text() const {
   append_time(out, " job=", job_watermark);
   append_time(out, " high=", high);
   append_time(out, " hole=", hole_until);
+  out += hole_open ? " open=1" : " open=0";
   out += " epoch=";
   append_number(out, epoch);
+  out += " blocks=";
+  append_number(out, blocks);
+  out += " claim=";
+  append_number(out, claim);
+  out += " by=" + (by.empty() ? "-" : by);
   return out;
 }
 
-CommitMetadata CommitMetadata::parse(std::string_view text) {
+std::optional<CommitMetadata> CommitMetadata::parse(std::string_view text) {
+  // Without the rest of it there is no pane log either, and what was counted is gone.
+  if (!text.starts_with("marquee1 ") || !word(text, " blocks=") || !word(text, " claim=")) return std::nullopt;
   CommitMetadata m;
-  if (!text.starts_with("marquee1 ")) return m;
   read_number(text, " max=", m.partition_max);
   read_number(text, " job=", m.job_watermark);
   read_number(text, " high=", m.high);
   read_number(text, " hole=", m.hole_until);
+  m.hole_open = word(text, " open=") == "1";
   read_number(text, " epoch=", m.epoch);
+  read_number(text, " blocks=", m.blocks);
+  read_number(text, " claim=", m.claim);
+  if (const auto by = word(text, " by="); by && *by != "-") m.by = *by;
   return m;
 }
 
@@ -59,16 +75,22 @@ void Progress::start(const std::vector<PartitionStart>& starts) {
     p = {};
     p.known = true;
     p.next = s.offset;
-    const CommitMetadata m = CommitMetadata::parse(s.metadata);
-    p.highest = m.partition_max;
-    job_watermark_ = std::max(job_watermark_, m.job_watermark);
-    high_ = std::max(high_, m.high);
-    epoch_before_ = std::max(epoch_before_, m.epoch);
-    raise_hole(m.hole_until);
-    if (s.at_beginning) continue;
-    if (m.high != kNoTime) raise_hole(m.high + job_.time.lateness_ms + 1);
-    // What was committed says nothing of how far in time records reach that are gone since then.
-    p.hole_open = m.high == kNoTime || s.gap;
+    const std::optional<CommitMetadata> m = CommitMetadata::parse(s.metadata);
+    // Where nothing of ours was committed, what lies before the start has not been counted.
+    p.hole_open = s.gap || (m ? m->hole_open : !s.at_beginning);
+    if (!m) continue;
+    p.highest = m->partition_max;
+    job_watermark_ = std::max(job_watermark_, m->job_watermark);
+    high_ = std::max(high_, m->high);
+    raise_hole(m->hole_until);
+  }
+  if (high_ != kNoTime) raise_idle_limit(high_);
+}
+
+void Progress::raise_idle_limit(EventTimeMs time) {
+  for (const LeaderboardSpec& board : job_.leaderboards) {
+    const WindowSpec& w = board.window;
+    idle_limit_ = std::max(idle_limit_, w.window_end(w.last_window_with(w.pane_of(time))) + job_.time.lateness_ms);
   }
 }
 
@@ -93,13 +115,7 @@ void Progress::consumed(const Batch& batch) {
       p.quiet_ms = 0;
     }
     if (moved || span.at_end) p.at_end = span.at_end;
-    if (span.event_time_max != kNoTime) {
-      for (const LeaderboardSpec& board : job_.leaderboards) {
-        const WindowSpec& w = board.window;
-        idle_limit_ = std::max(
-            idle_limit_, w.window_end(w.last_window_with(w.pane_of(span.event_time_max))) + job_.time.lateness_ms);
-      }
-    }
+    if (span.event_time_max != kNoTime) raise_idle_limit(span.event_time_max);
   }
   advance();
 }
@@ -127,8 +143,7 @@ void Progress::tick(std::int64_t now_ns) {
       p.quiet_ms += elapsed_ms;
       if (p.quiet_ms < *job_.time.idle_after_ms) continue;
       p.idle = true;
-      if (p.hole_open)
-        raise_hole(high_ == kNoTime ? kNoTime : high_ + job_.time.disorder_ms + job_.time.lateness_ms + 1);
+      if (p.hole_open) raise_hole(hole_as_of_now());
       p.hole_open = false;
     }
   }
@@ -149,7 +164,7 @@ void Progress::tick(std::int64_t now_ns) {
 void Progress::advance() {
   // While a hole is not placed in time, whatever is open now stays inexact.
   for (const Partition& p : partitions_) {
-    if (p.hole_open && high_ != kNoTime) raise_hole(high_ + job_.time.disorder_ms + job_.time.lateness_ms + 1);
+    if (p.hole_open) raise_hole(hole_as_of_now());
   }
   if (job_watermark_ == kEndOfTime) return;
   EventTimeMs least = kEndOfTime;
@@ -167,12 +182,17 @@ std::vector<EventTimeMs> Progress::highest() const {
   return highest;
 }
 
-std::vector<OffsetOut> Progress::offsets(std::uint64_t epoch) const {
+std::vector<OffsetOut> Progress::offsets(const CommitMetadata& common) const {
   std::vector<OffsetOut> out;
   for (std::size_t i = 0; i < partitions_.size(); ++i) {
     const Partition& p = partitions_[i];
     if (!p.known) continue;
-    const CommitMetadata m{p.highest, job_watermark_, high_, hole_until_, epoch};
+    CommitMetadata m = common;
+    m.partition_max = p.highest;
+    m.job_watermark = job_watermark_;
+    m.high = high_;
+    m.hole_until = hole_until_;
+    m.hole_open = p.hole_open;
     out.push_back({PartitionIndex{static_cast<std::uint32_t>(i)}, p.next, m.text()});
   }
   return out;

@@ -8,7 +8,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,17 +21,22 @@
 
 namespace marquee {
 
-// What is committed beside an offset: ASCII, "marquee1 max=… job=… high=… hole=… epoch=…", times in ms, "-" for none.
+// What is committed beside an offset: ASCII, "marquee1 max=… job=… high=… hole=… open=… epoch=… blocks=… claim=… by=…",
+// times in ms, "-" for none. Only `partition_max` and `hole_open` differ between the partitions of one commit.
 struct CommitMetadata {
   EventTimeMs partition_max = kNoTime;  // highest event time counted from the partition
   EventTimeMs job_watermark = kNoTime;
   EventTimeMs high = kNoTime;        // highest event time counted from any partition
   EventTimeMs hole_until = kNoTime;  // windows that begin before this are inexact
+  bool hole_open = false;            // began in the middle, and no event of it has said where in time that was
   std::uint64_t epoch = 0;
+  std::uint64_t blocks = 0;  // the last epoch that wrote to the pane log
+  std::uint64_t claim = 0;   // how often the group was claimed, and by which instance last
+  std::string by;            // no white space; empty: nobody
 
   std::string text() const;
-  // Nothing but default values for text that is not ours.
-  static CommitMetadata parse(std::string_view text);
+  // Nothing for text that is not ours.
+  static std::optional<CommitMetadata> parse(std::string_view text);
 };
 
 class Progress {
@@ -37,7 +44,7 @@ class Progress {
   // healthy(partition): whether its fetches succeed now.
   Progress(const JobSpec& job, std::function<bool(PartitionIndex)> healthy);
 
-  // Before the first batch. Positions, watermarks and holes as the starts say.
+  // Once, before the first batch. Positions, watermarks and holes as the starts and what was committed beside them say.
   void start(const std::vector<PartitionStart>& starts);
 
   // A batch has been handed to the engine. CHECKs that its offsets follow on what was seen.
@@ -53,15 +60,17 @@ class Progress {
   }
   // Whether a window that begins at `start` may lack events because the input has a hole.
   bool in_hole(EventTimeMs start) const { return start < hole_until_; }
+  EventTimeMs hole_until() const { return hole_until_; }
   // Highest event time counted so far from each partition: what ingest threads start from.
   std::vector<EventTimeMs> highest() const;
-  std::vector<OffsetOut> offsets(std::uint64_t epoch) const;
-  std::uint64_t epoch_committed_before() const { return epoch_before_; }
-
-  // What recovery goes back to: everything as it was at the end of an epoch.
-  struct Saved;
-  Saved save() const;
-  void set_back(Saved saved);
+  // What is to be committed for every partition known, ascending; `common` brings epoch, blocks, claim and by.
+  std::vector<OffsetOut> offsets(const CommitMetadata& common) const;
+  // Highest event time counted so far from any partition.
+  EventTimeMs high() const { return high_; }
+  // Windows that begin before it may lack an event that came no later than `high()` does now; kNoTime while none did.
+  EventTimeMs hole_as_of_now() const {
+    return high_ == kNoTime ? kNoTime : high_ + job_.time.disorder_ms + job_.time.lateness_ms + 1;
+  }
 
   std::size_t partition_count() const { return partitions_.size(); }
   std::size_t idle_count() const;
@@ -77,6 +86,7 @@ class Progress {
     std::int64_t quiet_ms = 0;  // since its end was reported, while its fetches succeed
   };
   void advance();
+  void raise_idle_limit(EventTimeMs time);
   EventTimeMs latest_before(EventTimeMs time) const;
   void raise_hole(EventTimeMs until) { hole_until_ = std::max(hole_until_, until); }
 
@@ -87,27 +97,7 @@ class Progress {
   EventTimeMs high_ = kNoTime;
   EventTimeMs idle_limit_ = kNoTime;  // how far the job watermark may go while all partitions are idle
   EventTimeMs hole_until_ = kNoTime;
-  std::uint64_t epoch_before_ = 0;
   std::int64_t last_tick_ns_ = -1;
 };
-
-struct Progress::Saved {
-  std::vector<Partition> partitions;
-  EventTimeMs job_watermark = kNoTime;
-  EventTimeMs high = kNoTime;
-  EventTimeMs idle_limit = kNoTime;
-  EventTimeMs hole_until = kNoTime;
-};
-
-inline Progress::Saved Progress::save() const {
-  return {partitions_, job_watermark_, high_, idle_limit_, hole_until_};
-}
-inline void Progress::set_back(Saved saved) {
-  partitions_ = std::move(saved.partitions);
-  job_watermark_ = saved.job_watermark;
-  high_ = saved.high;
-  idle_limit_ = saved.idle_limit;
-  hole_until_ = saved.hole_until;
-}
 
 }  // namespace marquee

@@ -32,9 +32,10 @@ WindowBook::Admitted WindowBook::admit(Batch& batch, const Progress& progress) {
       } else if (!board.panes.contains(pane)) {
         if (open_panes_ >= job_.budgets.open_panes) {
           admitted.refused += batch.slot_events[slot];
-          board.refused = raw(board.refused.first) > raw(board.refused.last)
-                              ? PaneRun{pane, pane}
-                              : PaneRun{std::min(board.refused.first, pane), std::max(board.refused.last, pane)};
+          PaneRun& refused = board.state.refused;
+          refused = raw(refused.first) > raw(refused.last)
+                        ? PaneRun{pane, pane}
+                        : PaneRun{std::min(refused.first, pane), std::max(refused.last, pane)};
           // What has been said of windows over it is no longer exact.
           mark_dirty(board, window, pane, ranked_watermark_);
           pane = kNoPane;
@@ -65,7 +66,18 @@ void WindowBook::mark_dirty(Board& board, const WindowSpec& window, PaneIndex pa
   }
 }
 
-void WindowBook::touched(const Partials& partials) {
+void WindowBook::touched(const Partials& partials, const Progress& progress) {
+  if (progress.hole_until() > ranked_hole_) {
+    for (std::size_t l = 0; l < boards_.size(); ++l) {
+      const WindowSpec& window = job_.leaderboards[l].window;
+      for (auto& [index, w] : boards_[l].windows) {
+        if (!w.final_out || !progress.in_hole(window.window_start(index))) continue;
+        w.dirty = true;
+        boards_[l].dirty_complete.insert(index);
+      }
+    }
+    ranked_hole_ = progress.hole_until();
+  }
   for (const PanePartials& p : partials.panes) {
     if (p.rows.empty()) continue;
     mark_dirty(boards_[raw(p.leaderboard)], job_.leaderboards[raw(p.leaderboard)].window, p.pane, ranked_watermark_);
@@ -156,9 +168,11 @@ Status WindowBook::rank_window(LeaderboardIndex index, WindowIndex w, Window& wi
   if (Status s = engine.rank({index, panes, hot}, ranking_); !s.ok()) return s;
   window.dirty = false;
   window.final_out = window.final_out || final;
-  const bool pane_refused = board.refused.first <= panes.last && panes.first <= board.refused.last &&
-                            board.refused.first <= board.refused.last;
-  const bool window_exact = !ranking_.group_refused && !pane_refused && !progress.in_hole(spec.window.window_start(w));
+  const PaneRun& refused = board.state.refused;
+  const bool pane_refused = refused.first <= panes.last && panes.first <= refused.last && refused.first <= refused.last;
+  const EventTimeMs start = spec.window.window_start(w);
+  const bool window_exact =
+      !ranking_.group_refused && !pane_refused && !progress.in_hole(start) && start >= board.state.exact_from;
   for (const RankedGroup& g : ranking_.groups) {
     if (g.group == kRefusedGroup) continue;
     const bool exact = window_exact && !g.refused;
@@ -211,9 +225,53 @@ void WindowBook::drop_settled(Engine& engine, const Progress& progress,
       board.panes.erase(board.panes.begin());
       --open_panes_;
     }
-    if (board.refused.first <= board.refused.last && over(board.refused.last))
-      board.refused = {PaneIndex{1}, PaneIndex{0}};
+    PaneRun& refused = board.state.refused;
+    if (refused.first <= refused.last && over(refused.last)) refused = BoardState{}.refused;
   }
+}
+
+std::vector<BoardState> WindowBook::board_states() const {
+  std::vector<BoardState> states;
+  states.reserve(boards_.size());
+  for (const Board& board : boards_) states.push_back(board.state);
+  return states;
+}
+
+void WindowBook::restore_board(LeaderboardIndex leaderboard, const BoardState& state) {
+  boards_[raw(leaderboard)].state = state;
+}
+
+Status WindowBook::restore_pane(LeaderboardIndex leaderboard, PaneIndex pane) {
+  Board& board = boards_[raw(leaderboard)];
+  if (board.panes.contains(pane)) return {};
+  if (open_panes_ >= job_.budgets.open_panes) {
+    return {Code::kConfig, "more panes are open in the state to be restored than limits.open_panes (" +
+                               std::to_string(job_.budgets.open_panes) + ") has room for: raise it"};
+  }
+  open_pane(board, job_.leaderboards[raw(leaderboard)].window, pane);
+  return {};
+}
+
+Status WindowBook::restored(Engine& engine, const IdKeeper& ids, const Progress& progress,
+                            std::vector<ResultRecord>& out) {
+  const EventTimeMs watermark = progress.job_watermark();
+  for (std::size_t l = 0; l < boards_.size(); ++l) {
+    const WindowSpec& spec = job_.leaderboards[l].window;
+    std::erase_if(boards_[l].windows,
+                  [&](const auto& w) { return window_settled(spec, w.first, watermark, job_.time.lateness_ms); });
+    for (auto& [index, window] : boards_[l].windows) {
+      if (options_.emission == Emission::kSettled || !complete(spec, index, watermark)) {
+        window.dirty = true;
+      } else if (Status s = rank_window(LeaderboardIndex{static_cast<std::uint32_t>(l)}, index, window, true, false,
+                                        engine, ids, progress, out);
+                 !s.ok()) {
+        return s;
+      }
+    }
+  }
+  ranked_watermark_ = watermark;
+  ranked_hole_ = progress.hole_until();
+  return {};
 }
 
 }  // namespace marquee

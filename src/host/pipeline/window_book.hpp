@@ -33,8 +33,9 @@ class WindowBook {
   // kNoPane.
   Admitted admit(Batch& batch, const Progress& progress);
 
-  // Panes of `partials` changed: their windows are to be ranked again.
-  void touched(const Partials& partials);
+  // Panes of `partials` changed: their windows are to be ranked again. So are those that a hole in the input reaches
+  // now: what has been said of them is no longer exact.
+  void touched(const Partials& partials, const Progress& progress);
 
   // Whether some window has a result that must go out (complete or settled since the last rank_due), or a provisional
   // one may.
@@ -54,10 +55,17 @@ class WindowBook {
 
   std::size_t open_panes() const { return open_panes_; }
 
-  // What recovery goes back to: everything as it was at the end of an epoch. Cost: a copy of every open window.
-  struct Saved;
-  Saved save() const;
-  void set_back(Saved saved);
+  // What the pane log is to know, [leaderboard].
+  std::vector<BoardState> board_states() const;
+
+  // A recovery, before the first batch: what the pane log knew, each pane that has something in it (kConfig where the
+  // budget of open panes has no room for it), then restored() at the job watermark that was committed.
+  void restore_board(LeaderboardIndex leaderboard, const BoardState& state);
+  Status restore_pane(LeaderboardIndex leaderboard, PaneIndex pane);
+  // Windows that have settled are gone. Of those that were complete every result is out: they are ranked once more, so
+  // that it is known which (`out`: for the boards, not to be written). All others are due. Before `progress` has learnt
+  // anything since the commit.
+  Status restored(Engine& engine, const IdKeeper& ids, const Progress& progress, std::vector<ResultRecord>& out);
 
  private:
   struct Window {
@@ -66,10 +74,10 @@ class WindowBook {
     std::unordered_map<std::uint32_t, std::uint64_t> emitted;  // group id -> revision that went out
   };
   struct Board {
-    std::set<PaneIndex> panes;                    // open, with something in them
-    std::map<WindowIndex, Window> windows;        // not yet settled, over at least one pane that was ever open
-    std::set<WindowIndex> dirty_complete;         // complete and dirty: corrections
-    PaneRun refused{PaneIndex{1}, PaneIndex{0}};  // hull of panes refused for lack of room; empty if first > last
+    std::set<PaneIndex> panes;              // open, with something in them
+    std::map<WindowIndex, Window> windows;  // not yet settled, over at least one pane that was ever open
+    std::set<WindowIndex> dirty_complete;   // complete and dirty: corrections
+    BoardState state;
     bool emitted_once = false;
     std::int64_t last_emit_ms = 0;
   };
@@ -83,22 +91,8 @@ class WindowBook {
   std::vector<Board> boards_;
   std::size_t open_panes_ = 0;
   EventTimeMs ranked_watermark_ = kNoTime;  // job watermark at the last rank_due
+  EventTimeMs ranked_hole_ = kNoTime;       // Progress::hole_until() then
   Ranking ranking_;                         // scratch
 };
-
-struct WindowBook::Saved {
-  std::vector<Board> boards;
-  std::size_t open_panes = 0;
-  EventTimeMs ranked_watermark = kNoTime;
-};
-
-inline WindowBook::Saved WindowBook::save() const {
-  return {boards_, open_panes_, ranked_watermark_};
-}
-inline void WindowBook::set_back(Saved saved) {
-  boards_ = std::move(saved.boards);
-  open_panes_ = saved.open_panes;
-  ranked_watermark_ = saved.ranked_watermark;
-}
 
 }  // namespace marquee

@@ -142,7 +142,7 @@ HttpReply Routes::healthz(const RequestTarget&) {
 
 HttpReply Routes::readyz(const RequestTarget&) {
   const Phase phase = probe_.phase.load(std::memory_order_relaxed);
-  const std::string reason = probe_.reason();
+  const std::string reason = reason_now(probe_);
   const bool ready = is_ready(phase, reason);
   HttpReply reply{ready ? 200u : 503u, kJson, ready ? R"({"ready":true,"phase":)" : R"({"ready":false,"phase":)", {}};
   append_json_string(reply.body, phase_name(phase));

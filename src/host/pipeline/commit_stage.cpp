@@ -1,0 +1,67 @@
+#include "pipeline/commit_stage.hpp"
+
+#include <utility>
+
+namespace marquee {
+
+void CommitStage::start(std::unique_ptr<Epoch> epoch) {
+  MARQUEE_CHECK(idle() && status_.ok());
+  epoch_ = std::move(epoch);
+  next_ = Step::kBegin;
+  acknowledged_ = {};
+  begin_ns_ = parts_.clock->monotonic_ns();
+}
+
+bool CommitStage::step() {
+  if (idle()) return false;
+  status_ = take_step();
+  if (!status_.ok()) {
+    parts_.probe->commit_failures.fetch_add(1, std::memory_order_relaxed);
+    epoch_ = nullptr;
+  } else if (next_ == Step::kPublish) {
+    epoch_ = nullptr;
+  } else {
+    next_ = static_cast<Step>(static_cast<int>(next_) + 1);
+  }
+  return !idle();
+}
+
+Status CommitStage::take_step() {
+  switch (next_) {
+    case Step::kBegin:
+      return parts_.sink->begin(*epoch_);
+    case Step::kPaneLog:
+      return writer_.append(*epoch_);
+    case Step::kWrite:
+      return parts_.sink->write(*epoch_);
+    case Step::kCommit:
+      return parts_.sink->commit(*epoch_, acknowledged_);
+    case Step::kPublish:
+      publish();
+      break;
+  }
+  return {};
+}
+
+// Everything that others may see of an epoch is published here, after it has committed.
+void CommitStage::publish() {
+  committed_ = epoch_->number;
+  writer_.committed();
+  parts_.pane_log->note_committed();
+  parts_.source->note_committed(epoch_->offsets);
+
+  Probe& probe = *parts_.probe;
+  const auto relaxed = std::memory_order_relaxed;
+  for (std::size_t v = 0; v < kVerdictCount; ++v) probe.verdicts[v].fetch_add(epoch_->verdicts.by_verdict[v], relaxed);
+  probe.results.fetch_add(acknowledged_.results, relaxed);
+  probe.letters_dead.fetch_add(acknowledged_.letters_dead, relaxed);
+  probe.letters_late.fetch_add(acknowledged_.letters_late, relaxed);
+  probe.epochs.fetch_add(1, relaxed);
+  const std::int64_t now_ns = parts_.clock->monotonic_ns();
+  probe.commit.observe_ns(now_ns - begin_ns_);
+  if (epoch_->oldest_read_ns != 0 && !epoch_->results.empty())
+    probe.event_to_result.observe_ns(now_ns - epoch_->oldest_read_ns);
+  if (epoch_->snapshot != nullptr) parts_.snapshots->publish(epoch_->snapshot);
+}
+
+}  // namespace marquee
