@@ -10,27 +10,24 @@ what `marquee-gpu-bench --json FILE` wrote on another machine. Both draw a plot 
 """
 
 import argparse
-import contextlib
 import filecmp
 import json
 import os
 import pathlib
-import platform
 import re
-import resource
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
 import answers
+import exactly_once
 import gpu_report
 from answers import check
+from place import commit, machine
+from processes import Cpu, Watched, free_port, metric, run_cpu, scrape
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
@@ -40,58 +37,9 @@ RESULTS = ROOT / "bench" / "results"
 NO_GPU = 77  # what programs say, and we
 
 
-def machine():
-    model = "unknown"
-    for line in open("/proc/cpuinfo", encoding="utf8"):
-        if line.startswith("model name"):
-            model = line.split(":", 1)[1].strip()
-            break
-    memory_kb = int(re.search(r"MemTotal:\s+(\d+)", open("/proc/meminfo", encoding="utf8").read()).group(1))
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory_kb / 2**20, 1),
-        "kernel": platform.release(),
-    }
-
-
-def commit():
-    got = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return got.stdout.strip() or "unknown"
-
-
-class Cpu:
-    """CPU seconds, user and system, of the child processes that ended within a `with`."""
-
-    def __enter__(self):
-        self._before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return self
-
-    def __exit__(self, *_):
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.seconds = after.ru_utime + after.ru_stime - self._before.ru_utime - self._before.ru_stime
-
-
-def run_cpu(command, **kwargs):
-    """Runs a command to its end; its stdout, and its own user + system seconds."""
-    with Cpu() as cpu:
-        done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, **kwargs)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(str(c) for c in command)}: exit {done.returncode}\n{done.stderr[-2000:]}")
-    return done.stdout, cpu.seconds
-
-
 def against(ours, theirs, events):
     ns = [statistics.median(seconds) * 1e9 / events for seconds in (ours, theirs)]
     return f"{ns[0]:.0f} against {ns[1]:.0f} CPU-ns an event"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Report:
@@ -251,61 +199,6 @@ def allocations(report, args, folder):
         note=f"{figures['allocations_twice'] - figures['allocations_once']} more for {figures['events']:,} more events",
     )
     report.write("allocations", figures)
-
-
-def scrape(port):
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-        return answer.read().decode()
-
-
-def metric(text, name):
-    return sum(
-        float(line.rsplit(" ", 1)[1])
-        for line in text.splitlines()
-        if line.startswith(name) and not line.startswith("#")
-    )
-
-
-def resident_mb(pid):
-    return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{pid}/status", encoding="utf8").read()).group(1)) / 1024
-
-
-class Watched:
-    """A marquee process, its HTTP server at `port`: its metrics, its highest resident memory, its CPU seconds."""
-
-    def __init__(self, command, log, port):
-        self.port, self.log, self.peak_mb, self.begin = port, log, 0.0, time.monotonic()
-        self._cpu = Cpu().__enter__()
-        with open(log, "w", encoding="utf8") as words:
-            self.process = subprocess.Popen([str(c) for c in command], stdout=words, stderr=words)
-
-    def until(self, holds, pause_s):
-        """Looks again and again; the first scrape of which `holds` is true, and its seconds since the start."""
-        while True:
-            if self.process.poll() is not None:
-                sys.exit(f"marquee left with {self.process.returncode}: {self.log.read_text()[-2000:]}")
-            self.look()
-            with contextlib.suppress(OSError):  # not listening yet
-                text = scrape(self.port)
-                if holds(text):
-                    return text, time.monotonic() - self.begin
-            time.sleep(pause_s)
-
-    def look(self):
-        with contextlib.suppress(OSError, AttributeError):  # it may be gone, or not be a program yet
-            self.peak_mb = max(self.peak_mb, resident_mb(self.process.pid))
-
-    def end(self, told=True):
-        """Waits for its end, which SIGTERM brings if it is to be `told`; its CPU seconds."""
-        if told:
-            self.process.send_signal(signal.SIGTERM)
-        end = time.monotonic() + 120
-        while self.process.poll() is None and time.monotonic() < end:
-            self.look()
-            time.sleep(0.05)
-        check(self.process.poll() == 0, f"marquee left with {self.process.returncode}: see {self.log}")
-        self._cpu.__exit__()
-        return self._cpu.seconds
 
 
 def drain_with_marquee(folder, brokers, topic, events, tag, totals):
@@ -502,7 +395,7 @@ def gpu(report, args, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", nargs="+", choices=["micro", "replay", "allocations", "kafka", "demo"])
+    parser.add_argument("--only", nargs="+", choices=["micro", "replay", "allocations", "kafka", "exactly", "demo"])
     parser.add_argument("--gpu", nargs="?", const="here", metavar="FILE")
     args = parser.parse_args()
     if args.gpu:
@@ -528,6 +421,8 @@ def main():
             demo(report, args, folder)
         if not args.only or "kafka" in args.only:
             kafka(report, args, folder)
+        if not args.only or "exactly" in args.only:
+            exactly_once.measure(report, MARQUEE, GEN, folder, args.quick)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     report.print()

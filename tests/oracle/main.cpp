@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kUsage =
     R"(usage: marquee-oracle --config FILE [--summary FILE] [FILE|-]...
-       marquee-oracle --config FILE [--summary FILE] --kafka FILE [--check-topic FILE [--upto-watermark]]
+       marquee-oracle --config FILE [--summary FILE] --kafka FILE [--letters FILE] [--check-topic FILE [--upto-watermark]]
 
 The first form reads NDJSON (plain; standard input when no file is named), all files as one partition, and prints
 what `marquee replay` must print. The second reads messages, one a line in offset order within each partition:
@@ -26,6 +26,8 @@ partition<TAB>offset<TAB>timestamp_ms<TAB>base64(value).
   --config FILE       the job's TOML file
   --summary FILE      write the counts there, as JSON
   --kafka FILE        messages instead of files; - is standard input
+  --letters FILE      write there what must leave as a letter, one record a line:
+                      partition<TAB>offset<TAB>index within the message<TAB>reason, or late
   --check-topic FILE  print no results, but compare with a dump of the result topic: key<TAB>value, in offset order
   --upto-watermark    ask only for the windows that are complete at the job watermark
 
@@ -42,6 +44,7 @@ struct Arguments {
   std::string config;
   std::string summary;
   std::string kafka;
+  std::string letters;
   std::string check_topic;
   bool upto_watermark = false;
   std::vector<std::string> files;
@@ -64,6 +67,8 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
       arguments.summary = value();
     } else if (words[i] == "--kafka") {
       arguments.kafka = value();
+    } else if (words[i] == "--letters") {
+      arguments.letters = value();
     } else if (words[i] == "--check-topic") {
       arguments.check_topic = value();
     } else if (words[i] == "--upto-watermark") {
@@ -76,6 +81,7 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
   }
   if (arguments.config.empty()) throw UsageError("--config is needed");
   if (!arguments.kafka.empty() && !arguments.files.empty()) throw UsageError("--kafka and files do not go together");
+  if (!arguments.letters.empty() && arguments.kafka.empty()) throw UsageError("--letters is for --kafka");
   if (arguments.upto_watermark && arguments.check_topic.empty()) {
     throw UsageError("--upto-watermark is for --check-topic");
   }
@@ -89,11 +95,25 @@ std::string read_all(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+void feed_messages(oracle::Oracle& oracle, const Arguments& arguments) {
+  std::ofstream letters;
+  if (!arguments.letters.empty()) letters.open(arguments.letters, std::ios::binary);
+  for (const oracle::Message& message : oracle::parse_message_dump(read_all(arguments.kafka))) {
+    const std::vector<oracle::Judgement> judgements = oracle.feed_message(message);
+    if (!letters.is_open()) continue;
+    for (std::size_t i = 0; i < judgements.size(); ++i) {
+      const oracle::Judgement& judgement = judgements[i];
+      if (judgement.verdict != oracle::Verdict::kInvalid && judgement.verdict != oracle::Verdict::kLate) continue;
+      letters << message.partition << '\t' << message.offset << '\t' << i << '\t'
+              << (judgement.verdict == oracle::Verdict::kLate ? "late" : judgement.reason) << '\n';
+    }
+  }
+  if (!arguments.letters.empty() && !letters.flush()) throw std::runtime_error("cannot write " + arguments.letters);
+}
+
 void feed_all(oracle::Oracle& oracle, const Arguments& arguments) {
   if (!arguments.kafka.empty()) {
-    for (const oracle::Message& message : oracle::parse_message_dump(read_all(arguments.kafka))) {
-      oracle.feed_message(message);
-    }
+    feed_messages(oracle, arguments);
     return;
   }
   if (arguments.files.empty()) oracle.feed_file(read_all("-"));

@@ -158,9 +158,11 @@ void Oracle::feed_file(std::string_view bytes, int partition) {
   for (const Record& record : split_file(bytes, partition)) feed(record);
 }
 
-void Oracle::feed_message(const Message& message) {
+std::vector<Judgement> Oracle::feed_message(const Message& message) {
   highest_ms_[message.partition];  // a message of no records still shows that the partition is there
-  for (const Record& record : split_message(message)) feed(record);
+  std::vector<Judgement> judgements;
+  for (const Record& record : split_message(message)) judgements.push_back(feed(record));
+  return judgements;
 }
 
 std::vector<Result> Oracle::results() const {

@@ -62,8 +62,8 @@ class Oracle {
   explicit Oracle(JobConfig config);
 
   Judgement feed(const Record& record);
-  void feed_file(std::string_view bytes, int partition = 0);  // all its records, as one partition
-  void feed_message(const Message& message);
+  void feed_file(std::string_view bytes, int partition = 0);    // all its records, as one partition
+  std::vector<Judgement> feed_message(const Message& message);  // of each of its records
 
   const JobConfig& config() const { return config_; }
   const Counts& counts() const { return counts_; }
