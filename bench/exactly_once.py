@@ -1,5 +1,5 @@
-"""What exactly-once costs, and how long it makes anybody wait: throughput with a commit each second against none, from an
-event's sending to the committed result that has it, and from a process's start after KILL to where it goes on."""
+"""What exactly-once costs, and how long it makes anybody wait: throughput with a commit each second against none, from
+an event's sending to the committed result that has it, and from a process's start after KILL to where it goes on."""
 
 import json
 import os
@@ -7,11 +7,10 @@ import pathlib
 import signal
 import statistics
 import subprocess
-import sys
 import time
 
 from answers import check
-from processes import Cpu, Watched, free_port, metric, run_cpu
+from processes import Watched, free_port, metric, run_cpu
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOPIC_TOOL = ROOT / "tests" / "kafka" / "topic"

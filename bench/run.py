@@ -14,7 +14,6 @@ import filecmp
 import json
 import os
 import pathlib
-import re
 import shutil
 import statistics
 import subprocess
@@ -27,7 +26,7 @@ import exactly_once
 import gpu_report
 from answers import check
 from place import commit, machine
-from processes import Cpu, Watched, free_port, metric, run_cpu, scrape
+from processes import Watched, free_port, metric, run_cpu
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"

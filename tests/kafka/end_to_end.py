@@ -302,7 +302,8 @@ class World:
                   idle: str = "never", commit: str = "200ms", group: str = "") -> None:  # fmt: skip
         self.config_path.write_text(
             f'[source]\nbrokers = "{address or self.broker.address}"\ntopic = {json.dumps(topics or [self.input])}\n'
-            f'group = "{group or self.name}"\n[event]{event}\n[time]\ndisorder = "{disorder}"\nlateness = "{lateness}"\n'
+            f'group = "{group or self.name}"\n[event]{event}\n[time]\n'
+            f'disorder = "{disorder}"\nlateness = "{lateness}"\n'
             f'idle_after = "{idle}"\n{boards}\n[sink]\ntopic = "{self.output}"\ndead_letter_topic = "{self.dead}"\n'
             f'late_topic = "{self.late}"\ncommit_every = "{commit}"\n[http]\nlisten = "127.0.0.1:{self.http_port}"\n'
         )
@@ -447,6 +448,16 @@ def ledger_events(ledger: dict, late_after_s: int) -> dict[tuple[int, str], int]
             late = sum(views for seconds, views, _ in cell["behind"] if seconds >= late_after_s)
             events[(cell["minute"], cell["category"])] += cell["views"] - late
     return dict(events)
+
+
+def newest(results: list[Record]) -> dict[bytes, dict]:
+    """Of each key what a consumer holds that applies rising revisions."""
+    held: dict[bytes, dict] = {}
+    for r in results:
+        value = json.loads(r.value)
+        if r.key not in held or value["revision"] > held[r.key]["revision"]:
+            held[r.key] = value
+    return held
 
 
 def never_falls(results: list[Record]) -> None:
