@@ -47,7 +47,7 @@ Status EngineStage::restore(const PaneLogReader& log, const std::vector<PaneBloc
       book_.restore_board(LeaderboardIndex{l}, boards[b].state);
     }
   }
-  const Status status = log.apply([&](const PaneBlock& block) -> Status {
+  Status status = log.apply([&](const PaneBlock& block) -> Status {
     // A block's boards are the first of all that the group has had.
     PartialBlock rows = block.partials;
     std::size_t kept = 0;

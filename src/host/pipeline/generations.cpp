@@ -116,7 +116,7 @@ Status Generations::try_begin(const std::atomic<bool>& stop) {
     starts = parts_.source->starts();
     if (!starts.ok()) return starts.status();
   }
-  const Status restored = restore(starts.value());
+  Status restored = restore(starts.value());
   if (restored.ok() || can_answer(restored)) return restored;
   // What does not fit may only be newer than what we have read: somebody has taken over since.
   starts = parts_.source->starts();

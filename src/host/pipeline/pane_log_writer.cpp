@@ -164,8 +164,13 @@ Status PaneLogWriter::append(const Epoch& epoch) {
     block.base = epoch.base && epoch.base->partition == p;
     block.partition = p;
     block.covered = cover(p, epoch.offsets);
-    if (Status s = append_parts(block, renamed(block.base ? epoch.base->state : std::move(parts[p]))); !s.ok())
-      return s;
+    PartialBlock rows;
+    if (block.base) {
+      rows = epoch.base->state;
+    } else {
+      rows = std::move(parts[p]);
+    }
+    if (Status s = append_parts(block, renamed(std::move(rows))); !s.ok()) return s;
   }
   return {};
 }

@@ -151,7 +151,7 @@ Status Pipeline::Impl::generation(const Status& cause, const std::atomic<bool>& 
   pool_.raise_generation();
   // The epoch in flight may fail too, and then that is what is to be answered first: an engine is restored to what is
   // committed in any case.
-  const Status in_flight = committer_->wait();
+  Status in_flight = committer_->wait();
   committer_.reset();
   if (status.code() == Code::kEngineLost && !in_flight.ok()) {
     if (!Generations::can_answer(in_flight)) return in_flight;
