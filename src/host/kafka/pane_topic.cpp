@@ -60,7 +60,7 @@ struct Consuming {
 Status read_pane_topic(const PaneTopic& topic, std::int32_t partition_count, const std::atomic<bool>& stop, Log& log,
                        Probe& probe, const std::function<Status(const PaneLog::Value&)>& apply) {
   const std::string where = "topic " + topic.topic + " on Kafka at " + topic.brokers;
-  const Status stopped(Code::kUnavailable, "stopped while " + where + " was read");
+  Status stopped(Code::kUnavailable, "stopped while " + where + " was read");
   Waiting waiting(log, probe);
   std::vector<Partition> partitions(static_cast<std::size_t>(partition_count));
   {
