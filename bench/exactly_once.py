@@ -102,7 +102,7 @@ def latency(report, marquee, folder, brokers, quick):
         now = time.monotonic()
         if len(sent) < count and now >= next_at:
             event = {"content_id": f"m-{len(sent)}", "category": "movie", "event_time": hour, "watch_ms": 1}
-            writer.stdin.write(json.dumps(event) + "\n")
+            writer.stdin.write(json.dumps(event).ljust(2047) + "\n")  # kcat takes its input 1,024 bytes at a time
             writer.stdin.flush()
             sent.append(time.monotonic())
             next_at = now + 0.137
