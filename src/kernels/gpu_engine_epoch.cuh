@@ -254,7 +254,7 @@ inline Status GpuEngine::restored(const PanePartials& partials) {
   Board& board = boards_[raw(partials.leaderboard)];
   Pane& pane = board.panes[partials.pane];
   if (pane.table == nullptr) {
-    if (Status s = tables_.create(partials.rows.size(), pane.table); !s.ok()) return s;
+    if (Status s = with_room([&] { return tables_.create(partials.rows.size(), pane.table); }); !s.ok()) return s;
   }
   // A sum over this pane is made again when it is asked for.
   if (board.sum.table != nullptr && contains(board.sum.panes, partials.pane)) drop_sum(board);
