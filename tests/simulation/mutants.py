@@ -301,11 +301,14 @@ ALL = [
         "if (c.to < from && c.from != from) {",
     ),
     mutant(
-        "covered-end",
-        "does not check that it is not ahead of what is committed",
+        "offset-back",
+        "notices by neither check that an offset was turned back",
         "pane_log_reader.cpp",
         "if (raw(c.to) > raw(start->offset)) {",
         "if (raw(c.to) > raw(start->offset) && p.blocks.size() + p.base.size() == 0) {",
+        "generations.cpp",
+        "if (m && m->epoch == committed.epoch && m->claim == committed.claim) continue;",
+        "if (m) continue;",
     ),
     mutant(
         "last-epoch",

@@ -38,7 +38,7 @@ class BatchPool final : public BatchHome {
   // thread.
   BatchPtr acquire(std::chrono::milliseconds wait) {
     std::unique_lock lock(mutex_);
-    freed_.wait_for(lock, wait, [this] { return !free_.empty() || closed_; });
+    if (wait.count() > 0) freed_.wait_for(lock, wait, [this] { return !free_.empty() || closed_; });
     if (free_.empty() || closed_) return {};
     Batch* batch = free_.back();
     free_.pop_back();
