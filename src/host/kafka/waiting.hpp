@@ -1,27 +1,14 @@
-// Waiting: says why we wait, not more than every five seconds, and takes it back when the wait is over. And the pause
-// between two tries, which a stop ends.
+// Waiting: says why we wait, not more than every five seconds, and takes it back when the wait is over.
 #pragma once
 
-#include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <string>
-#include <thread>
 
 #include "pipeline/log.hpp"
+#include "pipeline/pause.hpp"
 #include "pipeline/probe.hpp"
 
 namespace marquee {
-
-// Waits for `duration`, or until `stop`. A signal handler can raise a flag but wake nobody, so it is looked at every 10
-// ms: nobody notices that, and beside a request to a broker it costs nothing.
-inline void pause(const std::atomic<bool>& stop, std::chrono::milliseconds duration) {
-  constexpr std::chrono::milliseconds kLook{10};
-  const auto end = std::chrono::steady_clock::now() + duration;
-  for (auto now = end - duration; now < end && !stop.load(); now = std::chrono::steady_clock::now()) {
-    std::this_thread::sleep_for(std::min<std::chrono::steady_clock::duration>(kLook, end - now));
-  }
-}
 
 // One thread. Restores the probe's reason as it was when the wait is over.
 class Waiting {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
 #include <utility>
 
+#include "pipeline/pause.hpp"
 #include "pipeline/phase_hook.hpp"
 
 namespace marquee {
@@ -18,14 +18,6 @@ CommitMetadata common_of(const std::vector<PartitionStart>& starts) {
     if (m && m->epoch >= common.epoch && m->claim >= common.claim) common = *m;
   }
   return common;
-}
-
-// Until the time is over or `stop`.
-void pause(std::int64_t ms, const std::atomic<bool>& stop) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(ms);
-  while (!stop.load() && std::chrono::steady_clock::now() < end) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(std::min<std::int64_t>(ms, 10)));
-  }
 }
 
 }  // namespace
@@ -63,7 +55,7 @@ Result<EngineStage*> Generations::begin(const Status& cause, const std::atomic<b
       // The first answer is at once; what fails again and again is not to be asked without a break.
       if (commit_.committed() != committed_at_failure_) failures_ = 0;
       committed_at_failure_ = commit_.committed();
-      pause(options_.retry_pause_ms * std::min<std::int64_t>(failures_++, 10), stop);
+      pause(stop, std::chrono::milliseconds(options_.retry_pause_ms * std::min<std::int64_t>(failures_++, 10)));
       parts_.probe->phase.store(Phase::kRestoring);
       parts_.probe->set_reason("going back to the last commit: " + failed.message());
       parts_.log->warning("going back to the last commit: " + failed.message());
@@ -92,7 +84,7 @@ Status Generations::try_begin(const std::atomic<bool>& stop) {
   if (!session_) {
     if (was_acquired_) {
       // Whoever has taken over is given the time to say so.
-      pause(options_.takeover_pause_ms, stop);
+      pause(stop, std::chrono::milliseconds(options_.takeover_pause_ms));
       const Result<std::vector<PartitionStart>> starts = parts_.source->starts();
       if (!starts.ok()) return starts.status();
       if (Status s = check_claim(common_of(starts.value())); !s.ok()) return s;
