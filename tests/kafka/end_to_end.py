@@ -131,6 +131,14 @@ class Broker:
     def client(self) -> wire.Client:
         return wire.Client(self.address, timeout_s=30)
 
+    def log_size(self) -> int:
+        return (self.folder / "broker.log").stat().st_size
+
+    def log_from(self, offset: int) -> str:
+        with open(self.folder / "broker.log", "rb") as log:
+            log.seek(offset)
+            return log.read().decode(errors="replace")
+
     def read(self, topic: str) -> list[Record]:
         return sorted(self.each(topic), key=lambda r: (r.partition, r.offset))
 

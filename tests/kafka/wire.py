@@ -1,7 +1,7 @@
 """A few requests of Kafka's protocol, enough to ask a broker whether it is ready and to manage its topics.
 
-A JVM takes over a second to create a topic; this takes milliseconds, so that tests can have a topic each. Only the
-versions before "flexible" ones are spoken, all of which Kafka 4 still answers. One request is in flight at a time.
+A JVM takes over a second to create a topic; this takes milliseconds, so that tests can have a topic each. Where Kafka 4
+still answers the versions before "flexible" ones, those are spoken. One request is in flight at a time.
 """
 
 import dataclasses
@@ -52,6 +52,20 @@ class Request:
         self.bytes += encoded
         return self
 
+    def count(self, value: int) -> "Request":
+        """An unsigned number of variable length. In flexible versions texts and arrays begin with their length plus
+        one, and everything ends with the number of its tagged fields."""
+        while value >= 0x80:
+            self.bytes.append(value & 0x7F | 0x80)
+            value >>= 7
+        self.bytes.append(value)
+        return self
+
+    def compact(self, value: str) -> "Request":
+        self.count(len(value.encode()) + 1)
+        self.bytes += value.encode()
+        return self
+
 
 class Answer:
     """Reads an answer from its first byte to its last."""
@@ -73,6 +87,17 @@ class Answer:
 
     def array(self, element) -> list:
         return [element() for _ in range(max(0, self.number("i")))]
+
+    def count(self) -> int:
+        value, shift = 0, 0
+        while (byte := self.number("b")) < 0:
+            value, shift = value | (byte & 0x7F) << shift, shift + 7
+        return value | byte << shift
+
+    def compact(self) -> str:
+        length = self.count() - 1
+        self.at += length
+        return self.data[self.at - length : self.at].decode()
 
 
 @dataclasses.dataclass
@@ -117,11 +142,16 @@ class Client:
             data += more
         return data
 
-    def call(self, key: int, version: int, body: Request) -> Answer:
-        message = Request().number("h", key, version).number("i", 1).text("marquee-tests").bytes + body.bytes
+    def call(self, key: int, version: int, body: Request, flexible: bool = False) -> Answer:
+        header = Request().number("h", key, version).number("i", 1).text("marquee-tests")
+        if flexible:
+            header.count(0)
+        message = header.bytes + body.bytes
         self.socket.sendall(struct.pack(">i", len(message)) + message)
         answer = Answer(self._receive(struct.unpack(">i", self._receive(4))[0]))
         answer.number("i")  # correlation id
+        if flexible:
+            answer.count()
         return answer
 
     def metadata(self) -> Metadata:
@@ -273,6 +303,28 @@ class Client:
         a.number("i"), a.number("i"), a.text(), a.number("i"), a.number("i"), a.number("q")
         if error := a.number("h"):
             raise KafkaError(error, f"{topic}/{partition}")
+
+    def write_markers(self, producer: int, epoch: int, coordinator_epoch: int, commit: bool, partitions) -> None:
+        """Ends a transaction in `partitions` (topic, index), as its coordinator does: for mending a broker's loss."""
+        topics: dict[str, list[int]] = {}
+        for topic, index in partitions:
+            topics.setdefault(topic, []).append(index)
+        body = Request().count(2).number("q", producer).number("h", epoch).number("b", int(commit))
+        body.count(len(topics) + 1)
+        for topic, indices in topics.items():
+            body.compact(topic).count(len(indices) + 1).number("i", *indices).count(0)
+        a = self.call(27, 1, body.number("i", coordinator_epoch).count(0).count(0), flexible=True)
+        for _ in range(a.count() - 1):
+            a.number("q")
+            for _ in range(a.count() - 1):
+                topic = a.compact()
+                for _ in range(a.count() - 1):
+                    index, error = a.number("i"), a.number("h")
+                    a.count()
+                    if error:
+                        raise KafkaError(error, f"{topic}/{index}")
+                a.count()
+            a.count()
 
     @staticmethod
     def _judge(answer: Answer, result) -> None:

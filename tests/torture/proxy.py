@@ -1,4 +1,4 @@
-"""A TCP proxy on the loopback that can be told to drop, stall or mute what passes through it.
+"""A TCP proxy on the loopback that can be told to drop, stall, mute or refuse what wants through it.
 
 Its threads live in the process that makes it. Every method may be called at any time, from one thread.
 """
@@ -51,6 +51,7 @@ class Proxy:
     def __init__(self, port: int, server_port: int):
         self.server_port = server_port
         self.requests, self.answers = Gate(), Gate()
+        self.refuses = False
         self.connections: set[Connection] = set()
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", port), backlog=64)
@@ -63,6 +64,9 @@ class Proxy:
                 client, _ = self.listener.accept()
             except OSError:  # closed
                 return
+            if self.refuses:
+                client.close()
+                continue
             try:
                 server = socket.create_connection(("127.0.0.1", self.server_port), timeout=10)
             except OSError:  # nobody there: the client sees its connection close, and tries again
@@ -74,8 +78,21 @@ class Proxy:
             connection = Connection(client, server)
             with self.lock:
                 self.connections = {c for c in self.connections if not c.gone} | {connection}
+            if self.refuses:  # since it was asked
+                connection.close()
+                continue
             for source, sink, gate in ((client, server, self.requests), (server, client, self.answers)):
                 threading.Thread(target=connection.carry, args=(source, sink, gate), daemon=True).start()
+
+    @contextlib.contextmanager
+    def closed(self):
+        """Meanwhile nobody comes through: connections there are close, and new ones as if no server were there."""
+        self.refuses = True
+        self.drop()
+        try:
+            yield
+        finally:
+            self.refuses = False
 
     def drop(self) -> int:
         """Closes every connection there is, and says how many; new ones are taken. What was held back is lost."""

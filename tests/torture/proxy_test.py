@@ -87,6 +87,17 @@ class Ends(unittest.TestCase):
         with socket.create_connection(("127.0.0.1", self.proxy.port), timeout=PATIENCE_S) as client:
             self.ended(client)
 
+    def test_closed_nobody_comes_through_and_afterwards_everybody(self):
+        self.passes(self.client, self.server)
+        with self.proxy.closed():
+            self.ended(self.client)
+            self.ended(self.server)
+            with socket.create_connection(("127.0.0.1", self.proxy.port), timeout=PATIENCE_S) as client:
+                self.ended(client)
+        client, server = self.connect()
+        with client, server:
+            self.passes(client, server)
+
     def test_one_end_closing_closes_the_other(self):
         self.client.close()
         self.ended(self.server)

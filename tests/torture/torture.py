@@ -28,6 +28,7 @@ sys.path[:0] = [str(HERE.parent / "kafka"), str(HERE.parent.parent / "bench")]
 
 import checker  # noqa: E402
 import end_to_end  # noqa: E402
+import markers  # noqa: E402
 import plan  # noqa: E402
 import wire  # noqa: E402
 from checker import Problem  # noqa: E402
@@ -38,7 +39,7 @@ from proxy import Proxy  # noqa: E402
 FENCED = 75
 TRANSACTION_TIMEOUT_MS = 4000
 # How often the broker looks for transactions that have timed out: Kafka's default. A broker that looks while it starts,
-# and has no leaders yet, forgets the partitions of what it rolls back, and they stay undecided for ever.
+# and has no leaders yet, forgets the partitions of what it rolls back (see markers.py).
 BROKER_LOOKS_EVERY_MS = 10_000
 LEAVES_WITHIN_S = 20
 GIVE_UP_AFTER = 5  # steps that ended in trouble
@@ -183,6 +184,7 @@ class Campaign:
         self.stops_at: collections.Counter[str] = collections.Counter()  # of zombies and troubles, likewise
         self.missed: collections.Counter[str] = collections.Counter()
         self.kills = {"marquee": 0, "broker": 0}
+        self.lost_markers = 0  # transactions that a restarted broker left undecided (markers.py), and we ended for it
 
     # --- processes
 
@@ -340,7 +342,18 @@ class Campaign:
         self.kills["broker"] += 1
 
     def restart_broker(self) -> None:
-        self.field.broker.do("restart")
+        """Comes back when the broker has its own transactions in order; only then does marquee reach it again, for a
+        marker that comes late would end what is under way by then."""
+        with self.field.proxy.closed():
+            since = self.field.broker.log_size()
+            self.field.broker.do("restart")
+            for lost in markers.lost(self.field.broker.log_from(since)):
+                with self.field.broker.client() as client:
+                    client.write_markers(
+                        lost.producer_id, lost.producer_epoch, lost.coordinator_epoch, lost.commit, lost.partitions
+                    )
+                self.lost_markers += 1
+                print(f"  the broker had lost markers of its own: {lost}", flush=True)
         self.broker_is_down = False
 
     def broker_kill(self, step: plan.Step) -> None:
@@ -632,6 +645,7 @@ def document(campaign: Campaign, wrong: int, counts: dict, seconds: float) -> di
         "kills_at_phase": {phase: campaign.kills_at[phase] for phase in plan.PHASES},
         "other_stops_at_phase": dict(campaign.stops_at),
         "missed_phases": dict(campaign.missed),
+        "broker_lost_markers": campaign.lost_markers,
         "takeovers_and_zombies": sum(done[kind] for kind in (*plan.TAKEOVERS, "kill_taker", "zombie_orphaned")),
         "steps_by_kind": {kind: done[kind] for kind in (*plan.KILLS, *plan.TAKEOVERS, *plan.TROUBLES)},
         "recovery_s": distribution([took for _, took in campaign.recoveries]),
