@@ -13,6 +13,7 @@ namespace marquee::testing {
 namespace {
 
 constexpr int kFetch = 1;
+constexpr int kOffsetFetch = 9;
 constexpr int kInitProducerId = 22;
 constexpr int kProduce = 0;
 
@@ -79,6 +80,17 @@ TEST_F(RecoveryTest, AskingForTopicsTakesNoProducerId) {
   EXPECT_EQ(status.code(), Code::kUnavailable) << status.message();
   EXPECT_NE(status.message().find("Write and Describe on the transactional id marquee-test"), std::string::npos)
       << status.message();
+}
+
+TEST_F(RecoveryTest, OffsetsThatThisUserMayNotReadNameTheAclInsteadOfWaiting) {
+  KafkaSource source(source_config(), log, probe);
+  ASSERT_TRUE(source.open(1, stop).ok());
+  broker->fail_next(kOffsetFetch, {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED});
+  const auto starts = source.starts();
+  ASSERT_FALSE(starts.ok());
+  EXPECT_EQ(starts.status().code(), Code::kUnavailable) << starts.status().message();
+  EXPECT_NE(starts.status().message().find("give this user Read on group test"), std::string::npos)
+      << starts.status().message();
 }
 
 TEST_F(RecoveryTest, AGapIsCountedOnceHoweverOftenStartsAreAskedFor) {

@@ -101,10 +101,11 @@ Status KafkaSource::open(std::size_t lanes, const std::atomic<bool>& stop) {
 
 Result<std::vector<PartitionStart>> KafkaSource::starts() {
   Waiting waiting(log_, probe_);
-  const KafkaPartitions offsets = committed(waiting);
+  const Result<KafkaPartitions> offsets = committed(waiting);
   if (stopped()) return stopped_while_opening();
+  if (!offsets.ok()) return offsets.status();
   std::vector<PartitionStart> starts;
-  if (Status status = resolve_starts(*offsets, starts, waiting); !status.ok()) return status;
+  if (Status status = resolve_starts(*offsets.value(), starts, waiting); !status.ok()) return status;
   if (stopped()) return stopped_while_opening();
   return starts;
 }
@@ -201,7 +202,8 @@ Status KafkaSource::check_group() const {
   return {};
 }
 
-KafkaPartitions KafkaSource::committed(Waiting& waiting) {
+Result<KafkaPartitions> KafkaSource::committed(Waiting& waiting) {
+  const std::string offsets = "the committed offsets of group " + config_.group;
   KafkaPartitions list(rd_kafka_topic_partition_list_new(16));
   {
     const std::lock_guard lock(mutex_);
@@ -213,10 +215,34 @@ KafkaPartitions KafkaSource::committed(Waiting& waiting) {
     rd_kafka_resp_err_t error = rd_kafka_committed(client_->handle(), list.get(), 2 * kAnswerMs);
     for (int i = 0; i < list->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) error = list->elems[i].err;
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
-    waiting.say("the committed offsets of group " + config_.group + " cannot be read: " + client_->trouble(error));
+    if (error == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
+      return Status(Code::kUnavailable, offsets + " on Kafka at " + config_.brokers + " cannot be read (" +
+                                            rd_kafka_err2str(error) + "): give this user Read on group " +
+                                            config_.group);
+    }
+    // librdkafka asks again while a transaction holds the offsets back, and then says no more than that time is up.
+    if (error == RD_KAFKA_RESP_ERR__TIMED_OUT && answers()) {
+      waiting.say(offsets + " on Kafka at " + config_.brokers +
+                  " are held back by a transaction that has not ended. One that a process has left behind ends after "
+                  "its transaction.timeout.ms; one that never does was lost by the broker: kafka-transactions.sh "
+                  "--bootstrap-server " +
+                  config_.brokers + " find-hanging names it, and abort ends it. Trying on");
+    } else {
+      waiting.say(offsets + " cannot be read: " + client_->trouble(error));
+    }
     pause(*stop_, kRetryPause);
   }
   return list;
+}
+
+bool KafkaSource::answers() const {
+  const rd_kafka_metadata_t* metadata = nullptr;
+  if (rd_kafka_metadata(client_->handle(), 0, topics_.front().handle.get(), &metadata, kAnswerMs) !=
+      RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return false;
+  }
+  rd_kafka_metadata_destroy(metadata);
+  return true;
 }
 
 Status KafkaSource::resolve_starts(const rd_kafka_topic_partition_list_s& committed,

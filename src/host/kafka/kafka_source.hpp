@@ -81,7 +81,8 @@ class KafkaSource final : public Source {
   // The steps of open() and starts(). Each keeps trying, and returns ok when it is done or `stop` is set.
   void find_partitions(Waiting& waiting);
   Status check_group() const;
-  KafkaPartitions committed(Waiting& waiting);
+  Result<KafkaPartitions> committed(Waiting& waiting);
+  bool answers() const;  // that the broker does, at all
   Status resolve_starts(const rd_kafka_topic_partition_list_s& committed, std::vector<PartitionStart>& starts,
                         Waiting& waiting);
   Status judge_gaps(const std::vector<std::string>& gaps);
