@@ -224,9 +224,9 @@ Result<KafkaPartitions> KafkaSource::committed(Waiting& waiting) {
     if (error == RD_KAFKA_RESP_ERR__TIMED_OUT && answers()) {
       waiting.say(offsets + " on Kafka at " + config_.brokers +
                   " are held back by a transaction that has not ended. One that a process has left behind ends after "
-                  "its transaction.timeout.ms; one that never does was lost by the broker: kafka-transactions.sh "
+                  "its transaction.timeout.ms; one that never does was lost by the broker: see kafka-transactions.sh "
                   "--bootstrap-server " +
-                  config_.brokers + " find-hanging names it, and abort ends it. Trying on");
+                  config_.brokers + " find-hanging. Trying on");
     } else {
       waiting.say(offsets + " cannot be read: " + client_->trouble(error));
     }
