@@ -3,7 +3,7 @@
 
 Each comparison runs its two sides in turn within one call, takes CPU time from the processes themselves, checks that
 both sides saw the same data and that marquee's answer is right (answers.py), and prints the median ratio. `--quick`
-shrinks everything; `--only NAME…` chooses.
+shrinks everything; `--only NAME…` chooses. `memory` takes an hour, and is run only when it is named.
 
 `--gpu` runs what needs a GPU, and nothing else: marquee-gpu-bench, and replays with each engine. `--gpu FILE` takes
 what `marquee-gpu-bench --json FILE` wrote on another machine. Both draw a plot (gpu_report.py).
@@ -24,6 +24,7 @@ import time
 import answers
 import exactly_once
 import gpu_report
+import memory
 from answers import check
 from place import commit, machine
 from processes import Watched, free_port, metric, run_cpu
@@ -394,7 +395,7 @@ def gpu(report, args, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", nargs="+", choices=["micro", "replay", "allocations", "kafka", "exactly", "demo"])
+    parser.add_argument("--only", nargs="+", choices=["micro", "replay", "allocations", "kafka", "exactly", "demo", "memory"])
     parser.add_argument("--gpu", nargs="?", const="here", metavar="FILE")
     args = parser.parse_args()
     if args.gpu:
@@ -422,6 +423,8 @@ def main():
             kafka(report, args, folder)
         if not args.only or "exactly" in args.only:
             exactly_once.measure(report, MARQUEE, GEN, folder, args.quick)
+        if args.only and "memory" in args.only:
+            memory.measure(report, MARQUEE, GEN, folder, args.quick)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     report.print()
