@@ -63,17 +63,6 @@ std::optional<std::int64_t> parse_duration_ms(std::string_view text, bool may_be
   return negative ? -total : total;
 }
 
-std::string duration_text(std::int64_t duration_ms) {
-  if (duration_ms == 0) return "0s";
-  std::string out = duration_ms < 0 ? "-" : "";
-  std::int64_t rest = duration_ms < 0 ? -duration_ms : duration_ms;
-  for (const Unit& unit : kUnits) {
-    if (rest >= unit.ms) out += std::to_string(rest / unit.ms) + std::string(unit.name);
-    rest %= unit.ms;
-  }
-  return out;
-}
-
 std::optional<std::uint64_t> parse_size(std::string_view text) {
   struct Factor {
     std::string_view name;
@@ -170,19 +159,6 @@ std::optional<WindowSpec> parse_window(std::string_view text, std::string& probl
     return std::nullopt;
   }
   return window;
-}
-
-std::string window_text(const WindowSpec& window) {
-  std::string out = window.kind == WindowKind::kTumbling  ? "tumbling "
-                    : window.kind == WindowKind::kHopping ? "hopping "
-                                                          : "cumulative ";
-  out += duration_text(window.size_ms);
-  if (window.kind != WindowKind::kTumbling) {
-    out += window.kind == WindowKind::kHopping ? " every " : " step ";
-    out += duration_text(window.every_ms);
-  }
-  if (window.offset_ms != 0) out += " offset " + duration_text(window.offset_ms);
-  return out;
 }
 
 std::optional<ListenAddress> parse_listen(std::string_view text) {

@@ -14,8 +14,6 @@ namespace marquee {
 // "500ms", "5s", "1m", "6h", "1d", and compounds from the largest unit to the smallest: "5h30m". A leading '-' is read
 // only if `may_be_negative`. None where the text is anything else or beyond 100 years.
 std::optional<std::int64_t> parse_duration_ms(std::string_view text, bool may_be_negative = false);
-// The shortest text that parses back; "0s" for none.
-std::string duration_text(std::int64_t duration_ms);
 
 // "512", "64KiB", "64MiB", "2GiB"; "kB", "MB", "GB" are powers of a thousand.
 std::optional<std::uint64_t> parse_size(std::string_view text);
@@ -24,7 +22,6 @@ std::string size_text(std::uint64_t bytes);
 // "tumbling 1m", "hopping 10m every 1m", "cumulative 1d step 1h", each with an optional "offset 5h30m". Says in
 // `problem` what is wrong, as the end of a sentence that begins with the key: "is …", "must …".
 std::optional<WindowSpec> parse_window(std::string_view text, std::string& problem);
-std::string window_text(const WindowSpec& window);
 
 // "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses).
 struct ListenAddress {

@@ -98,31 +98,8 @@ Size terminal_size(int fd) {
 }
 
 std::string describe(const LeaderboardSpec& leaderboard) {
-  const auto duration = [](std::int64_t ms) -> std::string {
-    constexpr std::pair<std::int64_t, const char*> kUnits[] = {
-        {86'400'000, "d"}, {3'600'000, "h"}, {60'000, "m"}, {1'000, "s"}};
-    for (const auto& [unit_ms, name] : kUnits) {
-      if (ms % unit_ms == 0) return std::to_string(ms / unit_ms) + name;
-    }
-    return std::to_string(ms) + "ms";
-  };
-  const WindowSpec& window = leaderboard.window;
-  std::string text = leaderboard.name;
-  switch (window.kind) {
-    case WindowKind::kTumbling:
-      text += ", tumbling ";
-      break;
-    case WindowKind::kHopping:
-      text += ", hopping ";
-      break;
-    case WindowKind::kCumulative:
-      text += ", cumulative ";
-      break;
-  }
-  text += duration(window.size_ms);
-  if (window.kind == WindowKind::kHopping) (text += " every ") += duration(window.every_ms);
-  if (window.kind == WindowKind::kCumulative) (text += " step ") += duration(window.every_ms);
-  return text += leaderboard.measure == Measure::kViews ? ", by views" : ", by watch time";
+  return leaderboard.name + ", " + window_text(leaderboard.window) +
+         (leaderboard.measure == Measure::kViews ? ", by views" : ", by watch time");
 }
 
 std::int64_t utc_offset_ms(std::int64_t wall_ms) {

@@ -62,7 +62,7 @@ void append_number(std::string& out, std::uint64_t value) {
   append_integer(out, value);
 }
 
-void append_result_json(std::string& out, const JobSpec& job, const ResultRecord& result) {
+void append_result_json(std::string& out, const JobSpec& job, const ResultRecord& result, std::size_t rows_max) {
   const LeaderboardSpec& board = job.leaderboards[raw(result.leaderboard)];
   out += R"({"schema":1,"leaderboard":)";
   append_json_string(out, board.name);
@@ -85,6 +85,7 @@ void append_result_json(std::string& out, const JobSpec& job, const ResultRecord
   out += R"(,"items":[)";
   std::uint64_t rank = 0;
   for (const ResultRow& row : result.rows) {
+    if (rank == rows_max) break;
     if (rank > 0) out += ',';
     out += R"({"rank":)";
     append_number(out, ++rank);

@@ -1,7 +1,9 @@
 // Results: what leaves. Owned bytes, made on the engine thread, immutable afterwards. And their JSON, to the letter.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,8 +45,9 @@ void append_json_string(std::string& out, std::string_view text);
 void append_number(std::string& out, std::int64_t value);
 void append_number(std::string& out, std::uint64_t value);
 
-// Appends the value of the contract (schema 1), compact, no line feed.
-void append_result_json(std::string& out, const JobSpec& job, const ResultRecord& result);
+// Appends the value of the contract (schema 1), compact, no line feed; of the rows, the best `rows_max`.
+void append_result_json(std::string& out, const JobSpec& job, const ResultRecord& result,
+                        std::size_t rows_max = std::numeric_limits<std::size_t>::max());
 // Appends the key of the contract: ["trending",["movie"],1763800000000,1763800060000]
 void append_result_key(std::string& out, const JobSpec& job, const ResultRecord& result);
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <numeric>
+#include <string>
 
 #include "core/ids.hpp"
 
@@ -84,5 +85,9 @@ constexpr WindowIndex next(WindowIndex w) {
 constexpr WindowIndex before(WindowIndex w) {
   return WindowIndex{raw(w) - 1};
 }
+
+// As the configuration writes them: "1m30s", "0s"; "hopping 10m every 1m offset 5h30m".
+std::string duration_text(std::int64_t duration_ms);
+std::string window_text(const WindowSpec& window);
 
 }  // namespace marquee
