@@ -75,7 +75,7 @@ TEST(Flow, ProvisionalResultsAreOfTheEarliestIncompleteWindow) {
     EXPECT_EQ(r.window_start, 0);
   }
   ASSERT_EQ(w.snapshots.get()->boards[0].size(), 1u);
-  EXPECT_EQ(rows(*w.snapshots.get()->boards[0][0].current), "a:1 ");
+  EXPECT_EQ(rows(*w.snapshots.get()->boards[0].begin()->current), "a:1 ");
 }
 
 TEST(Flow, BadRecordsAmongGoodOnesBecomeLettersWithTheirOwnBytes) {

@@ -90,11 +90,13 @@ int main(int argc, char** argv) {
     const std::int64_t window = snapshot->watermark / kWindowMs;
     const double progress = static_cast<double>(snapshot->watermark % kWindowMs) / kWindowMs;
     snapshot->boards.resize(1);
+    BoardEntries::Run run;
     for (std::size_t i = 0; i < groups; ++i) {
       constexpr const char* kNames[] = {"live", "movie", "show"};
       const std::string name = i < 3 ? kNames[i] : std::string("category ") + std::to_string(i);
-      snapshot->boards[0].push_back({invented(name, window, progress, false), invented(name, window - 1, 1, true)});
+      run.push_back({invented(name, window, progress, false), invented(name, window - 1, 1, true)});
     }
+    snapshot->boards[0].add(std::make_shared<const BoardEntries::Run>(std::move(run)));
     board.publish(snapshot);
     probe.phase = Phase::kRunning;
     probe.set_reason("");

@@ -1,7 +1,8 @@
-// Boards: keeps the latest result of every (leaderboard, group) and makes snapshots of them. Engine thread only.
+// Boards: keeps what is shown of every (leaderboard, group) and makes snapshots of it. Engine thread only.
 #pragma once
 
-#include <map>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,44 +12,44 @@
 
 namespace marquee {
 
+// How much of the past is kept, in memory alone: it begins anew with the process.
+struct HistoryLimits {
+  std::size_t windows = 60;       // complete windows of a group
+  std::size_t bytes = 64u << 20;  // of all their records together; the oldest windows go first
+};
+
 class Boards {
  public:
-  explicit Boards(const JobSpec& job) : job_(job), boards_(job.leaderboards.size()) {}
+  // `shown`: where to go on, so that a recovery forgets nothing of what has committed; may be null.
+  Boards(const JobSpec& job, const HistoryLimits& limits, const Snapshot* shown);
 
   // Takes over an epoch's results and forgets groups whose last window settled long before `watermark`.
-  void update(const std::vector<ResultRecord>& results, EventTimeMs watermark) {
-    for (const ResultRecord& r : results) {
-      auto record = std::make_shared<const ResultRecord>(r);
-      BoardEntry& entry = boards_[raw(r.leaderboard)][r.group];
-      if (entry.current == nullptr || entry.current->window_end <= r.window_end) entry.current = record;
-      if (r.final && (entry.last_final == nullptr || entry.last_final->window_end <= r.window_end)) {
-        entry.last_final = std::move(record);
-      }
-    }
-    for (std::size_t l = 0; l < boards_.size(); ++l) {
-      const std::int64_t keep_ms = 2 * job_.leaderboards[l].window.size_ms + job_.time.lateness_ms;
-      std::erase_if(boards_[l], [&](const auto& entry) {
-        return watermark != kNoTime && watermark != kEndOfTime &&
-               entry.second.current->window_end + keep_ms < watermark;
-      });
-    }
-  }
+  void update(const std::vector<ResultRecord>& results, EventTimeMs watermark);
 
-  std::shared_ptr<const Snapshot> snapshot(std::uint64_t epoch, EventTimeMs watermark, std::int64_t wall_ms) const {
-    auto s = std::make_shared<Snapshot>();
-    s->epoch = epoch;
-    s->watermark = watermark;
-    s->published_wall_ms = wall_ms;
-    s->boards.resize(boards_.size());
-    for (std::size_t l = 0; l < boards_.size(); ++l) {
-      for (const auto& [group, entry] : boards_[l]) s->boards[l].push_back(entry);
-    }
-    return s;
-  }
+  // Costs what has changed since the last one, and a pointer for each run of groups.
+  std::shared_ptr<const Snapshot> snapshot(std::uint64_t epoch, EventTimeMs watermark, std::int64_t wall_ms);
+
+  std::size_t history_bytes() const { return history_bytes_; }
 
  private:
+  struct Run {
+    std::shared_ptr<BoardEntries::Run> entries;  // never empty
+    bool shown = false;                          // a snapshot may hold it: it is copied before it changes
+    EventTimeMs oldest_end = 0;                  // no entry's current window ends before
+  };
+  struct Board {
+    std::vector<Run> runs;
+  };
+  BoardEntry& entry_of(Board& board, const std::vector<std::string>& group);
+  static Run& own(Run& run);
+  void remember(BoardEntry& entry, const ResultPtr& record);
+  void shrink_history();
+  void forget_settled(std::size_t leaderboard, EventTimeMs watermark);
+
   const JobSpec& job_;
-  std::vector<std::map<std::vector<std::string>, BoardEntry>> boards_;
+  HistoryLimits limits_;
+  std::vector<Board> boards_;
+  std::size_t history_bytes_ = 0;
 };
 
 }  // namespace marquee

@@ -23,7 +23,7 @@ EngineStage::EngineStage(const EngineStageParts& parts, Progress progress, Commi
       ids_(*parts.ids),
       progress_(std::move(progress)),
       book_(job_, options_),
-      boards_(job_),
+      boards_(job_, options_.history, parts.shown.get()),
       common_(std::move(committed)),
       committed_(common_.epoch) {
   ids_.set_now(parts_.pool->era(), common_.epoch + 1);

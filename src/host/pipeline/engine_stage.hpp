@@ -37,8 +37,9 @@ struct EngineStageParts {
   Engine* engine = nullptr;
   IdKeeper* ids = nullptr;
   PaneLogWriter* writer = nullptr;
-  bool keeps_partials = false;       // somebody could need them
-  std::uint32_t log_partitions = 1;  // of the pane log
+  bool keeps_partials = false;            // somebody could need them
+  std::uint32_t log_partitions = 1;       // of the pane log
+  std::shared_ptr<const Snapshot> shown;  // the last one published
 };
 
 class EngineStage {

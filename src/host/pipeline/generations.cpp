@@ -220,7 +220,8 @@ Status Generations::restore(const std::vector<PartitionStart>& starts) {
                          &ids_,
                          &writer_,
                          keeps_partials_,
-                         parts_.pane_log->partition_count()};
+                         parts_.pane_log->partition_count(),
+                         parts_.snapshots == nullptr ? nullptr : parts_.snapshots->get()};
   stage_ = std::make_unique<EngineStage>(parts, std::move(progress), common);
   if (Status s = stage_->restore(reader, boards.value(), log_knows_boards); !s.ok()) return s;
   first_epoch_due_ = (keeps_partials_ && !log_knows_boards) ||

@@ -14,6 +14,7 @@
 #include "core/engine.hpp"
 #include "core/job.hpp"
 #include "core/status.hpp"
+#include "pipeline/boards.hpp"
 #include "pipeline/log.hpp"
 #include "pipeline/ports.hpp"
 #include "pipeline/probe.hpp"
@@ -47,6 +48,7 @@ struct PipelineOptions {
   std::size_t base_bytes_besides = 1u << 20;  // a base is written when blocks exceed half of the last one, and this
   std::int64_t takeover_pause_ms = 1'000;     // after a lost session, for whoever has taken over to say so
   std::int64_t retry_pause_ms = 200;          // between two answers to a failure, growing tenfold
+  HistoryLimits history;                      // of what snapshots show
 };
 
 // Makes the engine: at start, with `lost` null, and again by recovery, which hands over the engine that was lost. Its
