@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 #include <utility>
 
 #include "temporary.hpp"
@@ -199,6 +200,22 @@ TEST_F(Cli, HealthcheckOfNobodyIs69) {
   const Ran ran = shell("marquee healthcheck --set http.listen=127.0.0.1:1");
   EXPECT_EQ(ran.code, 69);
   EXPECT_THAT(ran.err, HasSubstr("nobody answers at http://127.0.0.1:1/readyz"));
+}
+
+TEST_F(Cli, ATokenFileWithoutATokenIs78) {
+  const std::string empty = temporary("empty");
+  const std::string spaces = temporary("spaces");
+  std::ofstream(empty).flush();
+  std::ofstream(spaces) << "two words\n";
+  for (const auto& [file, says] : {std::pair<std::string, std::string>{empty, "has no token in its first line"},
+                                   {temporary("missing"), "or cannot be read"},
+                                   {spaces, "has more in its first line than printable ASCII"}}) {
+    const Ran ran = shell("marquee run --config " + config_ + " --set source.topic=none --set http.listen=127.0.0.1:0 --set http.token_file=" +
+                          file);
+    EXPECT_EQ(ran.code, 78) << ran.err;
+    EXPECT_THAT(ran.err, HasSubstr("http.token_file = "));
+    EXPECT_THAT(ran.err, HasSubstr(says));
+  }
 }
 
 TEST_F(Cli, ReplayPrintsResultsAndSummary) {

@@ -126,6 +126,10 @@ open_panes = 500
 [http]
 enabled = false
 listen = "[::1]:9999"
+token_file = "/run/secrets/token"
+cors_origins = ["https://a.example", "*"]
+history_windows = 7
+history_bytes = "1MiB"
 [log]
 level = "debug"
 format = "json"
@@ -180,6 +184,10 @@ by = ["category"]
   EXPECT_EQ(config.job.budgets.open_panes, 500u);
   EXPECT_FALSE(config.http.enabled);
   EXPECT_EQ(config.http.listen, "[::1]:9999");
+  EXPECT_EQ(config.http.token_file, "/run/secrets/token");
+  EXPECT_THAT(config.http.cors_origins, ElementsAre("https://a.example", "*"));
+  EXPECT_EQ(config.http.history_windows, 7u);
+  EXPECT_EQ(config.http.history_bytes, 1u << 20);
   EXPECT_EQ(config.log.level, LogLevel::kDebug);
   EXPECT_EQ(config.log.format, LogFormat::kJson);
 
@@ -259,6 +267,9 @@ TEST(Config, EveryWrongValueIsToldWithItsLine) {
       {"[limits]\nentries = -5", "m.toml:2", "limits.entries must be a whole number from 1"},
       {"[limits]\nitems = 4294967296", "m.toml:2", "limits.items must be a whole number"},
       {"[http]\nlisten = '8080'", "m.toml:2", "http.listen must be address:port"},
+      {"[http]\ncors_origins = 'https://a.example'", "m.toml:2", "http.cors_origins must be an array of text"},
+      {"[http]\nhistory_windows = -1", "m.toml:2", "http.history_windows must be a whole number from 0"},
+      {"[http]\nhistory_bytes = 'much'", "m.toml:2", "http.history_bytes must be a size"},
       {"[log]\nlevel = 'loud'", "m.toml:2", "log.level must be"},
       {"[[leaderboard]]\nname = ''", "m.toml:2", "leaderboard.name must not be empty"},
       {"[[leaderboard]]\ntop = 5", "m.toml:1", "leaderboard.name is missing"},

@@ -84,9 +84,21 @@ class Client {
     return reply;
   }
 
-  std::optional<ClientReply> get(const std::string& target) {
-    send("GET " + target + " HTTP/1.1\r\nHost: t\r\n\r\n");
+  // `fields`: more lines of the header, each with its line end.
+  std::optional<ClientReply> get(const std::string& target, const std::string& fields = "") {
+    send("GET " + target + " HTTP/1.1\r\nHost: t\r\n" + fields + "\r\n");
     return read();
+  }
+
+  // Of a stream: everything up to and with `mark`; what came until then if it never comes.
+  std::string read_past(std::string_view mark) {
+    std::size_t at;
+    while ((at = pending_.find(mark)) == std::string::npos) {
+      if (!receive()) return std::exchange(pending_, {});
+    }
+    std::string text = pending_.substr(0, at + mark.size());
+    pending_.erase(0, at + mark.size());
+    return text;
   }
 
   // Blocks until the server has closed; false if it sends something first, or does not close.

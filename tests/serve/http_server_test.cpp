@@ -6,10 +6,8 @@
 #include <chrono>
 #include <thread>
 
-#include "core/result.hpp"
 #include "eventually.hpp"
-#include "http_client.hpp"
-#include "serve_fixture.hpp"
+#include "serving_test.hpp"
 
 namespace marquee::test {
 namespace {
@@ -19,48 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using namespace std::chrono_literals;
 
-class HttpServerTest : public ::testing::Test {
- protected:
-  HttpServerTest() {
-    config.listen = "127.0.0.1:0";
-    board.publish(sample_snapshot());
-    probe.phase = Phase::kRunning;
-    probe.set_reason("");
-  }
-  // Starts the server with what `config` says by then.
-  HttpServer& server() {
-    if (!server_) {
-      server_ = std::make_unique<HttpServer>(config, job, probe, board, log);
-      const Status status = server_->start();
-      EXPECT_TRUE(status.ok()) << status.message();
-    }
-    return *server_;
-  }
-  Client connect() {
-    Client client(server().port());
-    EXPECT_TRUE(client.connected());
-    return client;
-  }
-  ClientReply get(const std::string& target) {
-    const std::optional<ClientReply> reply = connect().get(target);
-    EXPECT_TRUE(reply) << target;
-    return reply.value_or(ClientReply{});
-  }
-  std::string json_of(std::size_t leaderboard, std::size_t group) {
-    std::string text;
-    append_result_json(text, job, *board.get()->boards[leaderboard][group].current);
-    return text;
-  }
-
-  JobSpec job = sample_job();
-  Probe probe;
-  SnapshotBoard board;
-  SilentLog log;
-  ServeConfig config;
-
- private:
-  std::unique_ptr<HttpServer> server_;
-};
+class HttpServerTest : public ServingTest {};
 
 TEST_F(HttpServerTest, IndexListsEveryEndpoint) {
   const ClientReply reply = get("/");
@@ -121,14 +78,15 @@ TEST_F(HttpServerTest, TopEmbedsTheResultRecords) {
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.field("content-type"), "application/json");
   EXPECT_EQ(reply.body,
-            "{\"schema\":1,\"epoch\":42,\"watermark\":1763800030000,\"published\":1763800035000,\"results\":[" +
+            "{\"schema\":1,\"epoch\":42,\"watermark\":1763800030000,\"published\":1763800035000,\"more\":false,"
+            "\"results\":[" +
                 json_of(0, 0) + ',' + json_of(0, 1) + ',' + json_of(1, 0) + ',' + json_of(1, 1) + "]}\n");
 }
 
 TEST_F(HttpServerTest, TopOfAnEmptySnapshot) {
   board.publish(std::make_shared<Snapshot>());
   EXPECT_EQ(get("/api/v1/top").body,
-            "{\"schema\":1,\"epoch\":0,\"watermark\":null,\"published\":null,\"results\":[]}\n");
+            "{\"schema\":1,\"epoch\":0,\"watermark\":null,\"published\":null,\"more\":false,\"results\":[]}\n");
 }
 
 TEST_F(HttpServerTest, TopFiltersByLeaderboardAndGroup) {
@@ -290,10 +248,12 @@ TEST_F(HttpServerTest, ReadersThatDoNotReadAreCutOff) {
   job.leaderboards[0].top = 1000;
   auto snapshot = sample_snapshot();
   const std::vector<ResultRow> rows(1000, ResultRow{std::string(256, 'x'), 1, 1});
+  BoardEntries::Run run;
   for (int i = 0; i < 60; ++i) {  // 18 MB: more than the kernel buffers
-    snapshot->boards[0].push_back(
-        {sample_record(LeaderboardIndex{0}, {std::string("g") + std::to_string(i)}, rows), nullptr});
+    run.push_back({sample_record(LeaderboardIndex{0}, {std::string("g") + std::to_string(i)}, rows), nullptr});
   }
+  snapshot->boards[0] = {};
+  snapshot->boards[0].add(std::make_shared<const BoardEntries::Run>(std::move(run)));
   board.publish(snapshot);
   Client client(server().port(), /*receive_buffer_bytes=*/4096);
   client.send("GET /api/v1/top HTTP/1.1\r\nHost: t\r\n\r\n");

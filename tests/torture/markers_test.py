@@ -16,7 +16,8 @@ DECIDED = (
     "producerEpoch=576, lastProducerEpoch=-1]) after loading partition 0"
 )
 DROPPED = (
-    TIME + "TransactionMarkerChannelManager - [Transaction Marker Channel Manager 1]: Couldn't find leader endpoint for "
+    TIME
+    + "TransactionMarkerChannelManager - [Transaction Marker Channel Manager 1]: Couldn't find leader endpoint for "
     "partitions {set}(job-panes-2, __consumer_offsets-0, job-panes-10) while trying to send transaction markers for "
     "marquee-job, these partitions are likely deleted already and hence can be skipped"
 )

@@ -62,6 +62,10 @@ struct EngineSection {
 struct HttpSection {
   bool enabled = true;
   std::string listen = "127.0.0.1:8080";
+  std::string token_file;  // empty: no token is asked for
+  std::vector<std::string> cors_origins;
+  std::uint64_t history_windows = 60;
+  std::uint64_t history_bytes = 64u << 20;
 };
 
 struct LogSection {

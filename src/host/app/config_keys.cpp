@@ -577,6 +577,16 @@ std::vector<Key<Config>> make_config_keys() {
 
   add(flag_key("http.enabled", "serve metrics, health and API", [](C& c) -> bool& { return c.http.enabled; }));
   add(listen_key());
+  add(text_key<C>("http.token_file",
+                  "a file with a token that clients of everything but page and health must bear; empty: nobody must",
+                  true, [](auto& c) -> auto& { return c.http.token_file; }));
+  add(text_list_key<C>("http.cors_origins", "array of text",
+                       "pages of which other origins may read the API, such as \"https://example.org\"; \"*\": all",
+                       false, true, [](auto& c) -> auto& { return c.http.cors_origins; }));
+  add(count_key<C>("http.history_windows", "complete windows of each group that the API keeps, in memory alone", 0,
+                   100'000, [](auto& c) -> auto& { return c.http.history_windows; }));
+  add(size_key("http.history_bytes", "what all of them may take; the oldest go first", 0, std::uint64_t{1} << 40,
+               [](C& c) -> std::uint64_t& { return c.http.history_bytes; }));
 
   add(choice_key<C>("log.level", "the least serious message that is logged", kLevels,
                     [](auto& c) -> auto& { return c.log.level; }));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <optional>
 #include <random>
 #include <string>
@@ -40,9 +41,25 @@ PipelineOptions pipeline_options(const Config& config) {
   options.batch_bytes = config.engine.batch_bytes;
   options.commit_every_ms = config.sink.commit_every_ms;
   options.base_bytes_besides = config.pane_log.base_after_bytes;
+  options.history = {config.http.history_windows, config.http.history_bytes};
   options.keep_dead_letters = !config.sink.dead_letter_topic.empty();
   options.keep_late_letters = !config.sink.late_topic.empty();
   return options;
+}
+
+// The token in a file, without the line feed at its end: printable ASCII without spaces, as a header takes it.
+Result<std::string> read_token(const std::string& path) {
+  const auto wrong = [&](const std::string& what) {
+    return Status(Code::kConfig, "http.token_file = \"" + path + "\" " + what);
+  };
+  std::ifstream file(path, std::ios::binary);
+  std::string token;
+  if (!std::getline(file, token) || token.empty()) return wrong("has no token in its first line, or cannot be read");
+  if (token.back() == '\r') token.pop_back();
+  if (token.empty() || !std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; })) {
+    return wrong("has more in its first line than printable ASCII without spaces");
+  }
+  return token;
 }
 
 }  // namespace
@@ -55,8 +72,9 @@ struct StreamJob::Parts {
         session(kafka_sink_config(config), source, log, probe),
         sink(kafka_sink_config(config), config.job, source, session, log, probe),
         pane_log(kafka_pane_log_config(config), kafka_sink_config(config).brokers, session, log, probe),
+        options(pipeline_options(config)),
         pipeline(
-            config.job, pipeline_options(config),
+            config.job, options,
             {&source, &sink, &pane_log, &clock, &log, &probe, &snapshots, engine_factory(config.engine.kind, log)}) {}
 
   std::optional<HttpServer> http;
@@ -65,6 +83,7 @@ struct StreamJob::Parts {
   KafkaSink sink;
   KafkaPaneLog pane_log;
   SystemClock clock;
+  const PipelineOptions options;
   Pipeline pipeline;
 };
 
@@ -80,9 +99,18 @@ Status StreamJob::serve() {
   if (!config_.http.enabled) return {};
   ServeConfig serve;
   serve.listen = config_.http.listen;
+  if (!config_.http.token_file.empty()) {
+    Result<std::string> token = read_token(config_.http.token_file);
+    if (!token.ok()) return token.status();
+    serve.token = std::move(token.value());
+  }
+  serve.cors_origins = config_.http.cors_origins;
+  serve.history = {config_.http.history_windows, config_.http.history_bytes};
+  serve.about = {config_.source.group, parts_->options.instance, config_.sink.commit_every_ms};
   HttpServer& http = parts_->http.emplace(serve, config_.job, probe_, snapshots_, log_);
   if (Status s = http.start(); !s.ok()) return s;
-  log_.info("metrics, health and API are at " + config_.http.listen + " (/metrics, /readyz, /api/v1/top)");
+  log_.info("metrics, health and API are at " + config_.http.listen +
+            " (/metrics, /readyz, /api/v1/top; / lists them all)");
   return {};
 }
 

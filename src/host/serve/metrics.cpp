@@ -304,6 +304,8 @@ constexpr MetricRow kMetrics[] = {
      [](const Scrape& s, Series& out) { out.add(s.http.connections_open.load(std::memory_order_relaxed)); }},
     {"marquee_http_connections_total", kCounter, "", "HTTP connections accepted.",
      [](const Scrape& s, Series& out) { out.add(s.http.connections.load(std::memory_order_relaxed)); }},
+    {"marquee_http_streams", kGauge, "", "HTTP connections that are event streams.",
+     [](const Scrape& s, Series& out) { out.add(s.http.streams_open.load(std::memory_order_relaxed)); }},
     {"marquee_http_evictions_total", kCounter, "", "Idle HTTP connections closed to make room for new ones.",
      [](const Scrape& s, Series& out) { out.add(s.http.evicted.load(std::memory_order_relaxed)); }},
     {"marquee_http_timeouts_total", kCounter, "", "HTTP requests and responses given up because the client was slow.",
