@@ -395,7 +395,9 @@ def gpu(report, args, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", nargs="+", choices=["micro", "replay", "allocations", "kafka", "exactly", "demo", "memory"])
+    parser.add_argument(
+        "--only", nargs="+", choices=["micro", "replay", "allocations", "kafka", "exactly", "demo", "memory"]
+    )
     parser.add_argument("--gpu", nargs="?", const="here", metavar="FILE")
     args = parser.parse_args()
     if args.gpu:
