@@ -210,8 +210,8 @@ TEST_F(Cli, ATokenFileWithoutATokenIs78) {
   for (const auto& [file, says] : {std::pair<std::string, std::string>{empty, "has no token in its first line"},
                                    {temporary("missing"), "or cannot be read"},
                                    {spaces, "has more in its first line than printable ASCII"}}) {
-    const Ran ran = shell("marquee run --config " + config_ + " --set source.topic=none --set http.listen=127.0.0.1:0 --set http.token_file=" +
-                          file);
+    const Ran ran = shell("marquee run --config " + config_ +
+                          " --set source.topic=none --set http.listen=127.0.0.1:0 --set http.token_file=" + file);
     EXPECT_EQ(ran.code, 78) << ran.err;
     EXPECT_THAT(ran.err, HasSubstr("http.token_file = "));
     EXPECT_THAT(ran.err, HasSubstr(says));

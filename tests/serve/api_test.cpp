@@ -207,7 +207,8 @@ TEST_F(ApiTest, WhatDoesNotFitTheCacheIsAnsweredAllTheSame) {
 
 TEST_F(ApiTest, TheTokenIsAskedForEverywhereButWhereItMayNotBe) {
   config.token = "s3cret";
-  for (const char* path : {"/", "/healthz", "/readyz"}) EXPECT_EQ(get(path).status, 200) << path;
+  for (const char* path : {"/", "/assets/page.js", "/api", "/healthz", "/readyz"})
+    EXPECT_EQ(get(path).status, 200) << path;
   for (const char* path :
        {"/metrics", "/api/v1/top", "/api/v1/status", "/api/v1/stream", "/api/v1/history?x", "/nothing"}) {
     const ClientReply refused = get(path);
@@ -250,7 +251,7 @@ TEST_F(ApiTest, OriginsThatAreAllowed) {
 }
 
 TEST_F(ApiTest, TheIndexNamesEveryPath) {
-  const std::string index = get("/").body;
+  const std::string index = get("/api").body;
   for (const char* path :
        {"/api/v1/leaderboards", "/api/v1/top", "/api/v1/history", "/api/v1/stream", "/api/v1/status"}) {
     EXPECT_THAT(index, HasSubstr(path));

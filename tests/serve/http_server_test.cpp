@@ -20,12 +20,39 @@ using namespace std::chrono_literals;
 class HttpServerTest : public ServingTest {};
 
 TEST_F(HttpServerTest, IndexListsEveryEndpoint) {
-  const ClientReply reply = get("/");
+  const ClientReply reply = get("/api");
   EXPECT_EQ(reply.status, 200);
   EXPECT_THAT(reply.field("content-type"), StartsWith("text/plain"));
   for (const char* path : {"/metrics", "/healthz", "/readyz", "/api/v1/top", "trending, local"}) {
     EXPECT_THAT(reply.body, HasSubstr(path));
   }
+}
+
+TEST_F(HttpServerTest, ThePageIsInTheBinaryUnderAStrictPolicy) {
+  const ClientReply page = get("/");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_EQ(page.field("content-type"), "text/html; charset=utf-8");
+  EXPECT_THAT(page.field("content-security-policy"), StartsWith("default-src 'none'; script-src 'self';"));
+  EXPECT_EQ(page.field("x-content-type-options"), "nosniff");
+  EXPECT_EQ(page.body.find("<script>"), std::string::npos);
+  // Every file that the page names is there.
+  std::size_t named = 0;
+  for (std::size_t at = 0; (at = page.body.find("\"/assets/", at)) != std::string::npos; ++named) {
+    const std::size_t end = page.body.find('"', at + 1);
+    const ClientReply file = get(page.body.substr(at + 1, end - at - 1));
+    EXPECT_EQ(file.status, 200) << page.body.substr(at + 1, end - at - 1);
+    EXPECT_THAT(file.field("etag"), StartsWith("\""));
+    at = end;
+  }
+  EXPECT_GE(named, 3u);
+  EXPECT_EQ(get("/assets/page.js").field("content-type"), "text/javascript; charset=utf-8");
+  EXPECT_EQ(get("/assets/page.css").field("content-type"), "text/css; charset=utf-8");
+  EXPECT_EQ(get("/assets/icon.svg").field("content-type"), "image/svg+xml");
+  EXPECT_EQ(get("/assets/").status, 404);
+  EXPECT_EQ(get("/assets/..%2fpage.js").status, 404);
+  const auto again =
+      connect().get("/assets/page.js", "If-None-Match: " + get("/assets/page.js").field("etag") + "\r\n");
+  EXPECT_EQ(again->status, 304);
 }
 
 TEST_F(HttpServerTest, MetricsAreTextFormat) {

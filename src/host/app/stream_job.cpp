@@ -109,8 +109,7 @@ Status StreamJob::serve() {
   serve.about = {config_.source.group, parts_->options.instance, config_.sink.commit_every_ms};
   HttpServer& http = parts_->http.emplace(serve, config_.job, probe_, snapshots_, log_);
   if (Status s = http.start(); !s.ok()) return s;
-  log_.info("metrics, health and API are at " + config_.http.listen +
-            " (/metrics, /readyz, /api/v1/top; / lists them all)");
+  log_.info("the page, the API and metrics are at " + config_.http.listen + " (/, /api, /metrics)");
   return {};
 }
 

@@ -94,7 +94,9 @@ class Demo {
     };
     if (job_.http_port() != 0) {
       const std::optional<ListenAddress> address = parse_listen(config_.http.listen);
-      view.links.push_back("metrics   http://" + address->host + ":" + std::to_string(job_.http_port()) + "/metrics");
+      const std::string base = "http://" + address->host + ":" + std::to_string(job_.http_port());
+      view.links.push_back("page      " + base + "/");
+      view.links.push_back("metrics   " + base + "/metrics");
     }
     view.links.push_back("results   kcat -b " + broker_->brokers() + " -C -t " + config_.sink.topic + " -o end");
     return view;

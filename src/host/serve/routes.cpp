@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/result.hpp"
+#include "serve/page_files.hpp"
 #include "serve/readiness.hpp"
 
 namespace marquee {
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kAssets = "/assets/";
 constexpr std::size_t kPackedFrom = 1'000;  // bytes; less is one packet anyway
 
 // Whether a list such as "deflate, gzip;q=0.5" allows it.
@@ -74,7 +76,8 @@ bool equal_in_constant_time(std::string_view given, std::string_view secret) {
 }  // namespace
 
 const Routes::Route Routes::kRoutes[] = {
-    {"/", &Routes::index, "this list", true},
+    {"/", &Routes::page, "the page", true},
+    {"/api", &Routes::index, "this list", true},
     {"/metrics", &Routes::metrics, "metrics, in Prometheus' text format"},
     {"/healthz", &Routes::healthz, "200 while the process lives", true},
     {"/readyz", &Routes::readyz, "200 while results come out, else 503 and the reason", true},
@@ -144,6 +147,7 @@ HttpReply Routes::reply(const HttpRequest& request) {
 HttpReply Routes::judged(const HttpRequest& request) {
   const std::optional<RequestTarget> target = parse_target(request.target);
   if (!target) return error(400, "the request target is not a path with an optional, percent-encoded query");
+  const bool is_asset = target->path.starts_with(kAssets);
   const auto route = std::find_if(std::begin(kRoutes), std::end(kRoutes),
                                   [&](const Route& candidate) { return candidate.path == target->path; });
   if (request.method == "OPTIONS" && !request.preflight_method.empty() && !origin_allowed(request).empty()) {
@@ -153,20 +157,21 @@ HttpReply Routes::judged(const HttpRequest& request) {
     reply.body = memory_.hold({});
     return reply;
   }
-  if ((route == std::end(kRoutes) || !route->open) && !may_pass(request)) {
+  if (!is_asset && (route == std::end(kRoutes) || !route->open) && !may_pass(request)) {
     HttpReply reply = error(401, "give the token of http.token_file, as Authorization: Bearer …");
     reply.asks_for_token = true;
     return reply;
   }
-  if (route == std::end(kRoutes)) {
-    return error(404, "nothing at '" + quotable(target->path) + "'; / lists what there is");
+  if (route == std::end(kRoutes) && !is_asset) {
+    return error(404, "nothing at '" + quotable(target->path) + "'; /api lists what there is");
   }
   if (request.method != "GET" && request.method != "HEAD") {
     HttpReply reply = error(405, "only GET and HEAD are answered here");
     reply.allow = "GET, HEAD";
     return reply;
   }
-  return (this->*route->handler)(*target, request);
+  return is_asset ? asset(std::string_view(target->path).substr(kAssets.size()), request)
+                  : (this->*route->handler)(*target, request);
 }
 
 std::optional<TopQuery> Routes::stream_of(const HttpRequest& request) {
@@ -188,9 +193,9 @@ HttpReply Routes::from_snapshot(const RequestTarget& target, const HttpRequest& 
     cached_of_ = snapshot;
   }
   const std::string key(request.target);
-  auto cached = cache_.find(key);
+  auto place = cache_.find(key);
   Cached alone;  // one that there is no room for
-  if (cached == cache_.end()) {
+  if (place == cache_.end()) {
     std::string body;
     if (const std::optional<ApiProblem> wrong = (api_.*answer)(target, *snapshot, body)) return refused(*wrong);
     const HttpReply whole = text(kJson, std::move(body));
@@ -198,18 +203,23 @@ HttpReply Routes::from_snapshot(const RequestTarget& target, const HttpRequest& 
     alone = {whole.body, nullptr, false, etag_of(*whole.body)};
     if (cache_bytes_ + whole.body->size() + key.size() <= config_.limits.cache_bytes) {
       cache_bytes_ += whole.body->size() + key.size();
-      cached = cache_.emplace(key, std::move(alone)).first;
+      place = cache_.emplace(key, std::move(alone)).first;
     }
   }
-  Cached& found = cached == cache_.end() ? alone : cached->second;
+  Cached& found = place == cache_.end() ? alone : place->second;
+  const std::size_t packed_before = found.packed == nullptr ? 0 : found.packed->size();
+  HttpReply reply = cached(found, request);
+  if (place != cache_.end() && found.packed != nullptr) cache_bytes_ += found.packed->size() - packed_before;
+  return reply;
+}
+
+// Packs what is asked for packed, once; 304 where the client has it.
+HttpReply Routes::cached(Cached& found, const HttpRequest& request) {
   const bool pack = found.body->size() >= kPackedFrom && takes_gzip(request.accept_encoding);
   if (pack && !found.tried_to_pack) {
     found.tried_to_pack = true;
     std::string packed = gzip(*found.body);
-    if (!packed.empty() && packed.size() < found.body->size()) {
-      cache_bytes_ += cached == cache_.end() ? 0 : packed.size();
-      found.packed = memory_.hold(std::move(packed));
-    }
+    if (!packed.empty() && packed.size() < found.body->size()) found.packed = memory_.hold(std::move(packed));
   }
   HttpReply reply;
   reply.cache_control = "no-cache";
@@ -222,6 +232,22 @@ HttpReply Routes::from_snapshot(const RequestTarget& target, const HttpRequest& 
     reply.gzipped = false;
     reply.body = memory_.hold({});
   }
+  return reply;
+}
+
+HttpReply Routes::page(const RequestTarget&, const HttpRequest& request) {
+  return asset("index.html", request);
+}
+
+HttpReply Routes::asset(std::string_view name, const HttpRequest& request) {
+  const std::span<const PageFile> files = page_files();
+  const auto file = std::find_if(files.begin(), files.end(), [&](const PageFile& f) { return f.name == name; });
+  if (file == files.end()) return error(404, "the page has no '" + quotable(name) + "'; /api lists what there is");
+  Cached& found = assets_[std::string(name)];
+  if (found.body == nullptr) found = {memory_.hold(std::string(file->bytes)), nullptr, false, etag_of(file->bytes)};
+  HttpReply reply = cached(found, request);
+  reply.content_type = file->content_type;
+  reply.is_page = true;
   return reply;
 }
 

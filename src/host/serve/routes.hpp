@@ -66,6 +66,9 @@ class Routes {
   HttpReply from_snapshot(const RequestTarget& target, const HttpRequest& request, Answer answer);
   bool may_pass(const HttpRequest& request) const;
 
+  HttpReply page(const RequestTarget& target, const HttpRequest& request);
+  HttpReply asset(std::string_view name, const HttpRequest& request);
+  HttpReply cached(Cached& found, const HttpRequest& request);
   HttpReply index(const RequestTarget& target, const HttpRequest& request);
   HttpReply metrics(const RequestTarget& target, const HttpRequest& request);
   HttpReply healthz(const RequestTarget& target, const HttpRequest& request);
@@ -87,6 +90,7 @@ class Routes {
   std::shared_ptr<const Snapshot> cached_of_;
   std::unordered_map<std::string, Cached> cache_;  // by request target
   std::size_t cache_bytes_ = 0;
+  std::unordered_map<std::string, Cached> assets_;  // by name; there are but a few
 };
 
 }  // namespace marquee
