@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <sstream>
+
 #include "serving_test.hpp"
 
 namespace marquee::test {
@@ -53,6 +55,20 @@ class ApiTest : public ServingTest {
   }
 };
 
+TEST_F(ApiTest, TheOpenApiDocumentNamesEveryPathOfTheApi) {
+  const ClientReply document = get("/api/v1/openapi.json");
+  EXPECT_EQ(document.status, 200);
+  EXPECT_THAT(document.field("content-type"), HasSubstr("application/json"));
+  std::istringstream index(get("/api").body);
+  std::size_t paths = 0;
+  for (std::string path; index >> path; index.ignore(1000, '\n')) {
+    if (path.find("/api/v1/") != 0 || path == "/api/v1/openapi.json") continue;
+    EXPECT_THAT(document.body, HasSubstr('"' + path + '"'));
+    ++paths;
+  }
+  EXPECT_EQ(paths, 5U);
+}
+
 TEST_F(ApiTest, LeaderboardsSayWhatThereIsToAskFor) {
   publish_past();
   EXPECT_EQ(get("/api/v1/leaderboards").body,
@@ -96,7 +112,7 @@ TEST_F(ApiTest, TopKeepsToItsLimitsAndSaysThatThereIsMore) {
   EXPECT_THAT(one, HasSubstr("\"item\":\"first\""));
   EXPECT_THAT(one, Not(HasSubstr("\"item\":\"second\"")));
   for (const char* wrong :
-       {"k=0", "k=1001", "k=-1", "k=1.5", "limit=0", "limit=1001", "order=views", "limit=1&limit=1"}) {
+       {"k=0", "k=1001", "k=-1", "k=1.5", "k=", "limit=0", "limit=1001", "order=views", "limit=1&limit=1"}) {
     EXPECT_EQ(get(std::string("/api/v1/top?") + wrong).status, 400) << wrong;
   }
 }

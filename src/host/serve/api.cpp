@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t kNamesInMessageMax = 10;
 constexpr std::size_t kTopResultsMax = 1'000;
 constexpr std::size_t kHistoryResultsMax = 5'000;
+constexpr std::size_t kHistoryWindowsMax = 100'000;  // of each group; as many as may be kept
 constexpr std::size_t kGroupsMax = 1'000;
 
 void append_time_or_null(std::string& out, EventTimeMs time, bool known) {
@@ -263,8 +264,7 @@ std::optional<ApiProblem> Api::history(const RequestTarget& target, const Snapsh
   const std::optional<std::size_t> leaderboard = reader.leaderboard();
   if (!leaderboard) reader.parameters.refuse("leaderboard is missing; there are: " + known_leaderboards());
   const std::optional<std::vector<std::string>> group = reader.group(leaderboard);
-  const std::uint64_t windows_kept = config_.history.windows + 1;  // and the current one
-  const std::size_t windows = reader.parameters.number("windows", 1, windows_kept, windows_kept);
+  const std::size_t windows = reader.parameters.number("windows", 1, kHistoryWindowsMax, kHistoryWindowsMax);
   const std::size_t limit = reader.parameters.number("limit", 1, kHistoryResultsMax, kTopResultsMax);
   const std::size_t rows_max = reader.parameters.number("k", 1, kTopMax, kTopMax);
   if (std::optional<ApiProblem> wrong = reader.problem()) return wrong;

@@ -21,20 +21,25 @@ Parameters::Parameters(const RequestTarget& target, std::initializer_list<std::s
   }
 }
 
-std::optional<std::string_view> Parameters::text(std::string_view name) const {
+std::optional<std::string_view> Parameters::given(std::string_view name) const {
   const auto found = std::find_if(target_.parameters.begin(), target_.parameters.end(),
                                   [&](const auto& parameter) { return parameter.first == name; });
-  if (found == target_.parameters.end() || found->second.empty()) return std::nullopt;
+  if (found == target_.parameters.end()) return std::nullopt;
   return found->second;
+}
+
+std::optional<std::string_view> Parameters::text(std::string_view name) const {
+  const std::optional<std::string_view> value = given(name);
+  return value && !value->empty() ? value : std::nullopt;
 }
 
 std::uint64_t Parameters::number(std::string_view name, std::uint64_t least, std::uint64_t most,
                                  std::uint64_t otherwise) {
-  const std::optional<std::string_view> given = text(name);
-  if (!given) return otherwise;
+  const std::optional<std::string_view> digits = given(name);
+  if (!digits) return otherwise;
   std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(given->data(), given->data() + given->size(), value);
-  if (error != std::errc{} || end != given->data() + given->size() || value < least || value > most) {
+  const auto [end, error] = std::from_chars(digits->data(), digits->data() + digits->size(), value);
+  if (error != std::errc{} || end != digits->data() + digits->size() || value < least || value > most) {
     refuse(std::string(name) + " is not a whole number from " + std::to_string(least) + " to " + std::to_string(most));
     return otherwise;
   }

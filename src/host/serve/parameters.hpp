@@ -19,7 +19,7 @@ class Parameters {
 
   // An empty value is none.
   std::optional<std::string_view> text(std::string_view name) const;
-  // Digits alone, from `least` to `most`; `otherwise` where it is not given.
+  // Digits alone, from `least` to `most`, and not none; `otherwise` where it is not given.
   std::uint64_t number(std::string_view name, std::uint64_t least, std::uint64_t most, std::uint64_t otherwise);
   void refuse(std::string sentence) {
     if (problem_.empty()) problem_ = std::move(sentence);
@@ -27,6 +27,8 @@ class Parameters {
   const std::string& problem() const { return problem_; }
 
  private:
+  std::optional<std::string_view> given(std::string_view name) const;
+
   const RequestTarget& target_;
   std::string problem_;
 };

@@ -88,6 +88,7 @@ const Routes::Route Routes::kRoutes[] = {
     {"/api/v1/stream", &Routes::stream,
      "the same as server-sent events, as they change: ?leaderboard &group &k &limit"},
     {"/api/v1/status", &Routes::status, "how the process is"},
+    {"/api/v1/openapi.json", &Routes::openapi, "this API as an OpenAPI document", true},
 };
 
 Routes::Routes(const ServeConfig& config, const JobSpec& job, const Probe& probe, const SnapshotBoard& board,
@@ -237,6 +238,10 @@ HttpReply Routes::cached(Cached& found, const HttpRequest& request) {
 
 HttpReply Routes::page(const RequestTarget&, const HttpRequest& request) {
   return asset("index.html", request);
+}
+
+HttpReply Routes::openapi(const RequestTarget&, const HttpRequest& request) {
+  return asset("openapi.json", request);
 }
 
 HttpReply Routes::asset(std::string_view name, const HttpRequest& request) {

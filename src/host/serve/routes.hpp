@@ -67,6 +67,7 @@ class Routes {
   bool may_pass(const HttpRequest& request) const;
 
   HttpReply page(const RequestTarget& target, const HttpRequest& request);
+  HttpReply openapi(const RequestTarget& target, const HttpRequest& request);
   HttpReply asset(std::string_view name, const HttpRequest& request);
   HttpReply cached(Cached& found, const HttpRequest& request);
   HttpReply index(const RequestTarget& target, const HttpRequest& request);
