@@ -167,6 +167,7 @@ TEST_F(ApiTest, AnswersHaveTagsAndAreNotSentTwice) {
     EXPECT_EQ(again->status, 304) << asked;
     EXPECT_EQ(again->field("etag"), tag);
     EXPECT_EQ(again->body, "");
+    EXPECT_EQ(again->field("content-length"), "");
     EXPECT_EQ(client.get("/healthz")->body, "{\"alive\":true}\n");  // nothing came besides
   }
   auto next = sample_snapshot();
@@ -223,10 +224,10 @@ TEST_F(ApiTest, WhatDoesNotFitTheCacheIsAnsweredAllTheSame) {
 
 TEST_F(ApiTest, TheTokenIsAskedForEverywhereButWhereItMayNotBe) {
   config.token = "s3cret";
-  for (const char* path : {"/", "/assets/page.js", "/api", "/healthz", "/readyz"})
+  for (const char* path : {"/", "/assets/page.js", "/api/v1/openapi.json", "/healthz", "/readyz"})
     EXPECT_EQ(get(path).status, 200) << path;
   for (const char* path :
-       {"/metrics", "/api/v1/top", "/api/v1/status", "/api/v1/stream", "/api/v1/history?x", "/nothing"}) {
+       {"/metrics", "/api", "/api/v1/top", "/api/v1/status", "/api/v1/stream", "/api/v1/history?x", "/nothing"}) {
     const ClientReply refused = get(path);
     EXPECT_EQ(refused.status, 401) << path;
     EXPECT_EQ(refused.field("www-authenticate"), "bearer") << path;

@@ -30,14 +30,6 @@ constexpr std::string_view kPagePolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-// Between Boost's string_view, whose type changes with its version, and ours.
-std::string_view view_of(beast::string_view text) {
-  return {text.data(), text.size()};
-}
-beast::string_view view_of(std::string_view text) {
-  return {text.data(), text.size()};
-}
-
 // "Tue, 15 Nov 1994 08:12:31 GMT", whatever the locale.
 std::string http_date(std::time_t now) {
   constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -127,14 +119,7 @@ void HttpSession::have_header(error_code error) {
     return write(all_.routes.error(400, "an HTTP/1.1 request has exactly one Host field"), false, request.version(),
                  head);
   }
-  const auto field = [&request](http::field name) { return view_of(request[name]); };
-  const HttpRequest asked{view_of(request.method_string()),
-                          view_of(request.target()),
-                          field(http::field::accept_encoding),
-                          field(http::field::if_none_match),
-                          field(http::field::authorization),
-                          field(http::field::origin),
-                          field(http::field::access_control_request_method)};
+  const HttpRequest asked = request_of(request);
   HttpReply reply;
   try {
     if (const std::optional<TopQuery> query = all_.routes.stream_of(asked)) {
@@ -184,7 +169,8 @@ void HttpSession::write(HttpReply reply, bool keep_alive, unsigned version, bool
     response_->set(http::field::access_control_max_age, "600");
   }
   response_->body() = beast::span<const char>(reply_.body->data(), reply_.body->size());
-  if (reply_.status != 204) response_->content_length(reply_.body->size());
+  // A 304's length would be that of what it stands for (RFC 9110, 8.6).
+  if (reply_.status != 204 && reply_.status != 304) response_->content_length(reply_.body->size());
   serializer_.emplace(*response_);
 
   stream_.expires_after(all_.config.limits.write_timeout);

@@ -5,9 +5,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/span_body.hpp>
 #include <list>
@@ -18,6 +16,7 @@
 #include "pipeline/log.hpp"
 #include "serve/http_probe.hpp"
 #include "serve/http_reply.hpp"
+#include "serve/http_request.hpp"
 #include "serve/routes.hpp"
 #include "serve/serve_config.hpp"
 #include "serve/stream_hub.hpp"
@@ -73,7 +72,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   boost::beast::tcp_stream stream_;
   boost::beast::flat_buffer buffer_;
   std::optional<std::list<HttpSession*>::iterator> idle_place_;
-  std::optional<boost::beast::http::request_parser<boost::beast::http::empty_body>> parser_;
+  std::optional<RequestParser> parser_;
   HttpReply reply_;
   std::optional<boost::beast::http::response<boost::beast::http::span_body<const char>>> response_;
   std::optional<boost::beast::http::response_serializer<boost::beast::http::span_body<const char>>> serializer_;

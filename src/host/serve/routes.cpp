@@ -77,7 +77,7 @@ bool equal_in_constant_time(std::string_view given, std::string_view secret) {
 
 const Routes::Route Routes::kRoutes[] = {
     {"/", &Routes::page, "the page", true},
-    {"/api", &Routes::index, "this list", true},
+    {"/api", &Routes::index, "this list"},
     {"/metrics", &Routes::metrics, "metrics, in Prometheus' text format"},
     {"/healthz", &Routes::healthz, "200 while the process lives", true},
     {"/readyz", &Routes::readyz, "200 while results come out, else 503 and the reason", true},
