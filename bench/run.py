@@ -25,6 +25,7 @@ import answers
 import exactly_once
 import gpu_report
 import memory
+import serving
 from answers import check
 from place import commit, machine
 from processes import Watched, free_port, metric, run_cpu
@@ -396,7 +397,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument(
-        "--only", nargs="+", choices=["micro", "replay", "allocations", "kafka", "exactly", "demo", "memory"]
+        "--only", nargs="+", choices=["micro", "replay", "allocations", "kafka", "exactly", "demo", "http", "memory"]
     )
     parser.add_argument("--gpu", nargs="?", const="here", metavar="FILE")
     args = parser.parse_args()
@@ -425,6 +426,8 @@ def main():
             kafka(report, args, folder)
         if not args.only or "exactly" in args.only:
             exactly_once.measure(report, MARQUEE, GEN, folder, args.quick)
+        if not args.only or "http" in args.only:
+            serving.measure(report, MARQUEE, GEN, BUILD / "bench" / "http_load", folder, args.quick)
         if args.only and "memory" in args.only:
             memory.measure(report, MARQUEE, GEN, folder, args.quick)
     finally:
