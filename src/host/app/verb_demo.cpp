@@ -10,11 +10,12 @@
 #include <stop_token>
 #include <thread>
 
+#include "app/boards_view.hpp"
 #include "app/config_values.hpp"
 #include "app/console_log.hpp"
 #include "app/demo_config.hpp"
-#include "app/demo_view.hpp"
 #include "app/kafka_sections.hpp"
+#include "app/snapshot_feed.hpp"
 #include "app/stop_signal.hpp"
 #include "app/stream_job.hpp"
 #include "app/usage.hpp"
@@ -71,8 +72,9 @@ class Demo {
       }
       stop_view.request_stop();
     });
-    DemoView view(config_.job, probe_, snapshots_, view_options());
-    view.run(stop_view.get_token());
+    SnapshotFeed feed(config_.job, probe_, snapshots_);
+    BoardsView view(feed, view_options());
+    view.run([&] { return stop_view.stop_requested(); });
     view_over_.store(true);
     watch.join();
     stop_generator_.store(true);
@@ -84,9 +86,10 @@ class Demo {
   }
 
  private:
-  DemoViewOptions view_options() const {
-    DemoViewOptions view;
+  BoardsViewOptions view_options() const {
+    BoardsViewOptions view;
     view.terminal = terminal_;
+    if (terminal_ && is_terminal(STDIN_FILENO)) view.in_fd = STDIN_FILENO;
     view.color = wants_color(STDOUT_FILENO, options_.no_color);
     view.title = [this](std::string_view item) {
       const std::optional<std::uint32_t> title = catalogue_.find(item);
@@ -154,7 +157,7 @@ int run_demo(const DemoOptions& options) {
   }
   const KafkaPaneLogConfig pane_log = kafka_pane_log_config(outcome.config);
   if (const Status s = broker.value()->create_topic(pane_log.topic, pane_log.partitions); !s.ok()) return report(s);
-  const std::atomic<bool>& stop = stop_on_signals(&DemoView::restore_terminal);
+  const std::atomic<bool>& stop = stop_on_signals(&TerminalScreen::restore);
   Demo demo(std::move(outcome.config), std::move(gen_options), std::move(broker.value()), options);
   return report(demo.run(stop, for_ms));
 }

@@ -19,7 +19,9 @@ struct Movement {
 };
 
 struct FrameRow {
-  std::string title;  // any bytes: drawing replaces what a terminal would obey
+  std::size_t rank = 0;
+  std::string item;
+  std::string title;  // what is shown of it; any bytes: drawing replaces what a terminal would obey
   std::uint64_t views = 0;
   std::uint64_t watch_ms = 0;
   Movement movement;
@@ -41,15 +43,17 @@ struct Frame {
   std::string title;  // leaderboard and window
   std::string state;  // phase, and why not ready
   bool ready = true;
-  double events_per_s = 0;
+  std::optional<double> events_per_s;
   std::optional<std::uint64_t> lag;
   std::optional<std::int64_t> watermark_delay_ms;
-  std::uint64_t epochs = 0;
-  std::int64_t uptime_ms = 0;
-  std::uint64_t resident_bytes = 0;
+  std::optional<std::uint64_t> epochs;
+  std::optional<std::int64_t> uptime_ms;
+  std::optional<std::uint64_t> resident_bytes;
   std::int64_t utc_offset_ms = 0;  // of the times shown
   std::vector<FrameBoard> boards;
+  std::string empty = "waiting for the first result …";  // said where there are no boards
   std::vector<std::string> footer;
+  std::string keys;  // what can be pressed, the last line of all; empty: nothing
 };
 
 // Lines joined by '\n', at most `height` of them, none wider than `width` columns, without trailing blanks; shorter

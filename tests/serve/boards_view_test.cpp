@@ -1,15 +1,17 @@
-#include "app/demo_view.hpp"
+#include "app/boards_view.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <thread>
 
+#include "app/snapshot_feed.hpp"
 #include "serve_fixture.hpp"
 
 namespace marquee::test {
@@ -35,16 +37,18 @@ std::shared_ptr<const ResultRecord> window(std::int64_t index, bool final, std::
   return record;
 }
 
-class DemoViewTest : public ::testing::Test {
+class BoardsViewTest : public ::testing::Test {
  protected:
   void publish(std::shared_ptr<const ResultRecord> current, std::shared_ptr<const ResultRecord> last_final,
-               EventTimeMs watermark = 0) {
+               EventTimeMs watermark = 0, std::vector<ResultPtr> history = {}) {
     auto snapshot = std::make_shared<Snapshot>();
     snapshot->watermark = watermark;
-    snapshot->boards = {{{std::move(current), std::move(last_final)}}, {}};
+    BoardEntry entry{std::move(current), std::move(last_final)};
+    if (!history.empty()) entry.history = std::make_shared<const std::vector<ResultPtr>>(std::move(history));
+    snapshot->boards = {{entry}, {}};
     board.publish(snapshot);
   }
-  std::vector<std::string> movements(DemoView& view) {
+  std::vector<std::string> movements(BoardsView& view) {
     std::vector<std::string> out;
     const Frame frame = view.frame(now, 0);
     for (const FrameRow& row : frame.boards.at(0).rows) {
@@ -58,6 +62,8 @@ class DemoViewTest : public ::testing::Test {
   JobSpec job = sample_job();
   Probe probe;
   SnapshotBoard board;
+  SnapshotFeed feed{job, probe, board};
+  const std::function<bool()> never = [] { return false; };
   std::chrono::steady_clock::time_point now{1000s};
 };
 
@@ -106,40 +112,42 @@ class Output {
     return true;
   }
   const std::string& all() const { return all_; }
+  void press(std::string_view keys) const {
+    if (::write(read_, keys.data(), keys.size()) != static_cast<ssize_t>(keys.size())) std::abort();
+  }
 
  private:
   int read_ = -1, write_ = -1;
   std::string all_;
 };
 
-TEST_F(DemoViewTest, TheFirstWindowHasNothingToMoveAgainst) {
-  DemoView view(job, probe, board, {});
+TEST_F(BoardsViewTest, TheFirstWindowHasNothingToMoveAgainst) {
+  BoardsView view(feed, {});
   EXPECT_TRUE(view.frame(now, 0).boards.empty());
   publish(window(0, false, {"a", "b"}), nullptr);
   EXPECT_THAT(movements(view), ::testing::ElementsAre("", ""));
 }
 
-TEST_F(DemoViewTest, MovementIsAgainstTheWindowBefore) {
-  DemoView view(job, probe, board, {});
+TEST_F(BoardsViewTest, MovementIsAgainstTheWindowBefore) {
+  BoardsView view(feed, {});
   publish(window(1, false, {"c", "a", "b", "d"}), window(0, true, {"a", "b", "c"}));
   EXPECT_THAT(movements(view), ::testing::ElementsAre("up2", "down1", "down1", "new"));
   publish(window(1, false, {"a", "b", "c"}), window(0, true, {"a", "b", "c"}));
   EXPECT_THAT(movements(view), ::testing::ElementsAre("=", "=", "="));
 }
 
-TEST_F(DemoViewTest, AFinalWindowIsJudgedAgainstTheFinalBeforeIt) {
-  DemoView view(job, probe, board, {});
-  publish(window(1, false, {"a"}), window(0, true, {"b", "a"}));
-  movements(view);
+TEST_F(BoardsViewTest, AFinalWindowIsJudgedAgainstTheFinalBeforeIt) {
+  BoardsView view(feed, {});
+  const auto first = window(0, true, {"b", "a"});
   const auto second = window(1, true, {"a", "b"});
-  publish(second, second);
+  publish(second, second, 0, {second, first});
   EXPECT_THAT(movements(view), ::testing::ElementsAre("up1", "down1"));
-  publish(window(2, false, {"b", "a"}), second);
+  publish(window(2, false, {"b", "a"}), second, 0, {second, first});
   EXPECT_THAT(movements(view), ::testing::ElementsAre("up1", "down1"));
 }
 
-TEST_F(DemoViewTest, ProgressIsTheWatermarksWayThroughTheWindow) {
-  DemoView view(job, probe, board, {});
+TEST_F(BoardsViewTest, ProgressIsTheWatermarksWayThroughTheWindow) {
+  BoardsView view(feed, {});
   publish(window(1, false, {"a"}), nullptr, 12'500);
   EXPECT_DOUBLE_EQ(view.frame(now, 0).boards[0].progress, 0.25);
   publish(window(1, false, {"a"}), nullptr, kNoTime);
@@ -148,8 +156,8 @@ TEST_F(DemoViewTest, ProgressIsTheWatermarksWayThroughTheWindow) {
   EXPECT_DOUBLE_EQ(view.frame(now, 0).boards[0].progress, 1);
 }
 
-TEST_F(DemoViewTest, FiguresComeFromTheProbe) {
-  DemoView view(job, probe, board, {});
+TEST_F(BoardsViewTest, FiguresComeFromTheProbe) {
+  BoardsView view(feed, {});
   view.frame(now, 0);
   probe.verdicts[0] = 900;
   probe.verdicts[1] = 100;
@@ -157,7 +165,7 @@ TEST_F(DemoViewTest, FiguresComeFromTheProbe) {
   probe.watermark_known = true;
   probe.epochs = 3;
   const Frame frame = view.frame(now + 2s, 12'000);
-  EXPECT_DOUBLE_EQ(frame.events_per_s, 500);
+  EXPECT_EQ(frame.events_per_s, 500.0);
   EXPECT_EQ(frame.watermark_delay_ms, 5'000);
   EXPECT_EQ(frame.lag, std::nullopt);
   EXPECT_EQ(frame.epochs, 3u);
@@ -165,21 +173,21 @@ TEST_F(DemoViewTest, FiguresComeFromTheProbe) {
   EXPECT_FALSE(frame.ready);
   EXPECT_EQ(frame.state, "starting: starting");
   for (int i = 1; i <= 20; ++i) view.frame(now + 2s + i * 1s, 0);
-  EXPECT_DOUBLE_EQ(view.frame(now + 30s, 0).events_per_s, 0);  // what was long ago no longer counts
+  EXPECT_EQ(view.frame(now + 30s, 0).events_per_s, 0.0);  // what was long ago no longer counts
 }
 
-TEST_F(DemoViewTest, TitlesReplaceItemIdsWhereThereAreAny) {
-  DemoViewOptions options;
+TEST_F(BoardsViewTest, TitlesReplaceItemIdsWhereThereAreAny) {
+  BoardsViewOptions options;
   options.title = [](std::string_view item) { return item == "a" ? std::string("Title of A") : std::string(); };
-  DemoView view(job, probe, board, options);
+  BoardsView view(feed, options);
   publish(window(0, false, {"a", "b"}), nullptr);
   const Frame frame = view.frame(now, 0);
   EXPECT_EQ(frame.boards[0].rows[0].title, "Title of A");
   EXPECT_EQ(frame.boards[0].rows[1].title, "b");
 }
 
-TEST_F(DemoViewTest, PlainTextTellsEveryFinalOnceAndTheStatusWhenDue) {
-  DemoView view(job, probe, board, {});
+TEST_F(BoardsViewTest, PlainTextTellsEveryFinalOnceAndTheStatusWhenDue) {
+  BoardsView view(feed, {});
   publish(window(1, false, {"a"}), window(0, true, {"z"}));
   std::string text = view.plain_text(view.frame(now, 0), now);
   EXPECT_THAT(text, StartsWith("movie  "));
@@ -191,15 +199,63 @@ TEST_F(DemoViewTest, PlainTextTellsEveryFinalOnceAndTheStatusWhenDue) {
   EXPECT_THAT(view.plain_text(view.frame(now + 5s, 0), now + 5s), HasSubstr("events/s"));
 }
 
-TEST_F(DemoViewTest, WithoutATerminalItWritesLinesAndNoEscapes) {
+TEST_F(BoardsViewTest, AFilterKeepsGroupsByTheirNameAndRowsByTheirTitle) {
+  BoardsView view(feed, {});
+  publish(window(0, false, {"Alpha", "beta", "alphabet"}), nullptr);
+  view.set_filter("ALPHA");
+  const Frame rows = view.frame(now, 0);
+  ASSERT_EQ(rows.boards.size(), 1u);
+  ASSERT_EQ(rows.boards[0].rows.size(), 2u);
+  EXPECT_EQ(rows.boards[0].rows[1].rank, 3u);
+  EXPECT_THAT(render(rows, 80, 24, false), HasSubstr(" 3  alphabet"));
+  view.set_filter("mov");
+  EXPECT_EQ(view.frame(now, 0).boards.at(0).rows.size(), 3u);
+  view.set_filter("nobody");
+  EXPECT_THAT(render(view.frame(now, 0), 80, 24, false), HasSubstr("nothing here has “nobody”"));
+}
+
+TEST_F(BoardsViewTest, KeysChooseLeaderboardGroupAndFilter) {
+  BoardsViewOptions options;
+  options.in_fd = 0;
+  BoardsView view(feed, options);
+  auto snapshot = std::make_shared<Snapshot>();
+  auto show = std::make_shared<ResultRecord>(*window(0, false, {"x"}));
+  show->group = {"show"};
+  snapshot->boards = {{{window(0, false, {"a"}), nullptr}, {show, nullptr}}, {}};
+  board.publish(snapshot);
+  EXPECT_EQ(view.frame(now, 0).boards.size(), 2u);
+  EXPECT_THAT(view.frame(now, 0).title, StartsWith("trending"));
+  for (const char* keys : {"\t", "\x1b[D", "\x1b[C"}) {  // there are two, so each of these changes it
+    const std::string before = view.frame(now, 0).title;
+    EXPECT_TRUE(view.obey(keys));
+    EXPECT_NE(view.frame(now, 0).title, before) << keys + 1;
+  }
+  EXPECT_THAT(view.frame(now, 0).title, StartsWith("local"));
+  EXPECT_TRUE(view.obey("\t"));
+  EXPECT_EQ(view.frame(now, 0).boards.size(), 2u);
+  EXPECT_TRUE(view.obey("\x1b[B\x1b[B"));  // there is no third
+  EXPECT_EQ(view.frame(now, 0).boards.at(0).name, "show");
+  EXPECT_TRUE(view.obey("\x1b[A"));
+  EXPECT_EQ(view.frame(now, 0).boards.size(), 2u);
+  EXPECT_TRUE(view.obey("/shq\x7f"));
+  EXPECT_EQ(view.frame(now, 0).boards.at(0).name, "show");
+  EXPECT_THAT(view.frame(now, 0).keys, HasSubstr("filter: sh"));
+  EXPECT_TRUE(view.obey("\r"));
+  EXPECT_THAT(view.frame(now, 0).keys, HasSubstr("esc all"));
+  EXPECT_TRUE(view.obey("\x1b"));
+  EXPECT_EQ(view.frame(now, 0).boards.size(), 2u);
+  EXPECT_FALSE(view.obey("q"));
+}
+
+TEST_F(BoardsViewTest, WithoutATerminalItWritesLinesAndNoEscapes) {
   Output output(/*terminal=*/false);
-  DemoViewOptions options;
+  BoardsViewOptions options;
   options.out_fd = output.fd();
   options.refresh = 1ms;
   options.links = {"metrics  http://x/metrics"};
-  DemoView view(job, probe, board, options);
+  BoardsView view(feed, options);
   publish(window(1, false, {"a"}), window(0, true, {"z"}));
-  std::jthread running([&](std::stop_token stop) { EXPECT_TRUE(view.run(stop)); });
+  std::jthread running([&](std::stop_token stop) { EXPECT_TRUE(view.run([&] { return stop.stop_requested(); })); });
   EXPECT_TRUE(output.wait_for("events/s"));
   running.request_stop();
   running.join();
@@ -211,15 +267,15 @@ TEST_F(DemoViewTest, WithoutATerminalItWritesLinesAndNoEscapes) {
   EXPECT_EQ(output.all().find('\x1b'), std::string::npos);
 }
 
-TEST_F(DemoViewTest, OnATerminalItRefreshesInPlaceAndRestores) {
+TEST_F(BoardsViewTest, OnATerminalItRefreshesInPlaceAndRestores) {
   Output output(/*terminal=*/true);
-  DemoViewOptions options;
+  BoardsViewOptions options;
   options.out_fd = output.fd();
   options.terminal = true;
   options.refresh = 1ms;
-  DemoView view(job, probe, board, options);
+  BoardsView view(feed, options);
   publish(window(0, false, {"the title"}), nullptr);
-  std::jthread running([&](std::stop_token stop) { EXPECT_TRUE(view.run(stop)); });
+  std::jthread running([&](std::stop_token stop) { EXPECT_TRUE(view.run([&] { return stop.stop_requested(); })); });
   EXPECT_TRUE(output.wait_for("the title", 3));
   EXPECT_THAT(output.all(), StartsWith(std::string(kEnterAlternate)));
   running.request_stop();
@@ -230,29 +286,52 @@ TEST_F(DemoViewTest, OnATerminalItRefreshesInPlaceAndRestores) {
   EXPECT_NE(output.all().find("the title", output.all().find(kLeaveAlternate)), std::string::npos);
 }
 
-TEST_F(DemoViewTest, RunEndsWhenTheOutputIsGone) {
-  DemoViewOptions options;
-  options.out_fd = -1;
-  DemoView plain(job, probe, board, options);
-  EXPECT_FALSE(plain.run({}));
+TEST_F(BoardsViewTest, KeysOfATerminalAreObeyedUnechoedAndItsModesRestored) {
+  Output terminal(/*terminal=*/true);
+  termios before{}, during{}, after{};
+  ASSERT_EQ(::tcgetattr(terminal.fd(), &before), 0);
+  BoardsViewOptions options;
+  options.out_fd = options.in_fd = terminal.fd();
   options.terminal = true;
-  DemoView terminal(job, probe, board, options);
-  EXPECT_FALSE(terminal.run({}));
+  options.refresh = 10ms;
+  BoardsView view(feed, options);
+  publish(window(0, false, {"the title"}), nullptr);
+  std::jthread running([&] { EXPECT_TRUE(view.run(never)); });
+  EXPECT_TRUE(terminal.wait_for("q leaves"));
+  ASSERT_EQ(::tcgetattr(terminal.fd(), &during), 0);
+  EXPECT_EQ(during.c_lflag & (ICANON | ECHO), 0u);
+  terminal.press("/movie\r");
+  EXPECT_TRUE(terminal.wait_for("/ filter: movie"));
+  terminal.press("q");
+  EXPECT_TRUE(terminal.wait_for(kLeaveAlternate));
+  running.join();
+  ASSERT_EQ(::tcgetattr(terminal.fd(), &after), 0);
+  EXPECT_EQ(after.c_lflag, before.c_lflag);
+}
+
+TEST_F(BoardsViewTest, RunEndsWhenTheOutputIsGone) {
+  BoardsViewOptions options;
+  options.out_fd = -1;
+  BoardsView plain(feed, options);
+  EXPECT_FALSE(plain.run(never));
+  options.terminal = true;
+  BoardsView terminal(feed, options);
+  EXPECT_FALSE(terminal.run(never));
 }
 
 // In a child process: a signal nobody handles restores the terminal and still does what it does.
-TEST_F(DemoViewTest, SignalsRestoreTheTerminalAndKeepTheirMeaning) {
+TEST_F(BoardsViewTest, SignalsRestoreTheTerminalAndKeepTheirMeaning) {
   for (const int signal : {SIGTERM, SIGABRT}) {
     Output output(/*terminal=*/true);
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
       ::signal(signal, SIG_DFL);
-      DemoViewOptions options;
+      BoardsViewOptions options;
       options.out_fd = output.fd();
       options.terminal = true;
-      DemoView view(job, probe, board, options);
-      view.run({});
+      BoardsView view(feed, options);
+      view.run(never);
       ::_exit(1);
     }
     EXPECT_TRUE(output.wait_for("waiting for the first result"));
@@ -265,7 +344,7 @@ TEST_F(DemoViewTest, SignalsRestoreTheTerminalAndKeepTheirMeaning) {
   }
 }
 
-TEST_F(DemoViewTest, ColorFollowsTerminalNoColorAndTheOption) {
+TEST_F(BoardsViewTest, ColorFollowsTerminalNoColorAndTheOption) {
   Output terminal(true);
   Output pipe(false);
   ::setenv("TERM", "xterm-256color", 1);

@@ -1,5 +1,5 @@
 // Runs the demo's view on invented boards, so that a person can look at it without a stream.
-//   demo_view_sample [--no-color] [--groups N] [--frame WIDTH HEIGHT]     (--frame: print one frame and leave)
+//   boards_view_sample [--no-color] [--groups N] [--frame WIDTH HEIGHT]     (--frame: print one frame and leave)
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,7 +13,8 @@
 #include <random>
 #include <thread>
 
-#include "app/demo_view.hpp"
+#include "app/boards_view.hpp"
+#include "app/snapshot_feed.hpp"
 
 namespace {
 
@@ -106,7 +107,7 @@ int main(int argc, char** argv) {
     probe.epochs += 1;
     probe.verdicts[0] += 167;
   };
-  DemoViewOptions options;
+  BoardsViewOptions options;
   options.terminal = is_terminal(1);
   options.color = wants_color(1, no_color);
   options.title = [](std::string_view item) {
@@ -114,7 +115,8 @@ int main(int argc, char** argv) {
   };
   options.links = {"metrics  http://127.0.0.1:8080/metrics", "results  kcat -b 127.0.0.1:9092 -t popularity -C -u",
                    "Ctrl-C ends the demo"};
-  DemoView view(job, probe, board, options);
+  SnapshotFeed feed(job, probe, board);
+  BoardsView view(feed, options);
   if (width > 0) {
     publish(1763800017'000);
     view.frame(std::chrono::steady_clock::now() - std::chrono::seconds(1), 1763800017'000);
@@ -131,7 +133,7 @@ int main(int argc, char** argv) {
       publish(wall_ms());
     } while (!stopped.wait_for(lock, stop, std::chrono::milliseconds(500), [&] { return stop.stop_requested(); }));
   });
-  std::jthread viewer([&](std::stop_token stop) { view.run(stop); });
+  std::jthread viewer([&](std::stop_token stop) { view.run([&] { return stop.stop_requested(); }); });
   while (!leave) ::pause();
   return 0;
 }

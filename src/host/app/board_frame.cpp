@@ -1,4 +1,4 @@
-#include "app/demo_frame.hpp"
+#include "app/board_frame.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -16,6 +16,7 @@ constexpr std::size_t kGapColumns = 3;
 constexpr std::size_t kBoardFrameLines = 3;   // name, rule, and the blank line below
 constexpr std::size_t kRowsMin = 3;           // fewer make no board; leave boards out first
 constexpr std::size_t kFooterHeightMin = 18;  // lower terminals have no footer
+constexpr std::size_t kKeysHeightMin = 12;    // nor, lower still, the keys
 
 std::string format_movement(const Movement& movement) {
   switch (movement.kind) {
@@ -103,9 +104,9 @@ Table measure(const std::vector<FrameBoard>& boards, const Layout& layout) {
   table.watch = layout.heading ? 7 : 6;
   for (std::size_t b = 0; b < layout.boards; ++b) {
     const std::size_t rows = std::min(layout.rows, boards[b].rows.size());
-    table.rank = std::max(table.rank, std::to_string(rows).size());
     for (std::size_t i = 0; i < rows; ++i) {
       const FrameRow& row = boards[b].rows[i];
+      table.rank = std::max(table.rank, std::to_string(row.rank).size());
       table.views = std::max(table.views, columns_of(grouped(row.views)));
       table.watch = std::max(table.watch, columns_of(format_watch(row)));
       if (row.movement.kind != Movement::Kind::kUnknown) {
@@ -243,8 +244,8 @@ class BoardDrawing {
   void row(std::size_t index) {
     const FrameRow& shown = board_.rows[index];
     Line& line = begin();
-    const std::string_view emphasis = index == 0 ? kBold : kPlain;
-    line.add_right(std::to_string(index + 1), table_.rank, kDim);
+    const std::string_view emphasis = shown.rank == 1 ? kBold : kPlain;
+    line.add_right(std::to_string(shown.rank), table_.rank, kDim);
     line.pad_to(table_.title_begin());
     line.add(shown.title, emphasis, table_.title);
     line.add_right(grouped(shown.views), table_.views_end(), emphasis);
@@ -272,12 +273,16 @@ class BoardDrawing {
 // What the header and the status line tell, most important first.
 std::vector<std::string> figures(const Frame& frame) {
   std::vector<std::string> out;
-  out.push_back(format_rate(frame.events_per_s));
-  out.push_back(frame.lag ? "lag " + grouped(*frame.lag) : std::string("lag unknown"));
+  if (frame.events_per_s) out.push_back(format_rate(*frame.events_per_s));
+  if (frame.lag) {
+    out.push_back("lag " + grouped(*frame.lag));
+  } else if (frame.events_per_s) {
+    out.emplace_back("lag unknown");
+  }
   if (frame.watermark_delay_ms) out.push_back("watermark " + format_seconds(*frame.watermark_delay_ms) + " behind");
-  out.push_back("up " + format_duration(frame.uptime_ms));
-  out.push_back(format_memory(frame.resident_bytes));
-  out.push_back("epoch " + grouped(frame.epochs));
+  if (frame.uptime_ms) out.push_back("up " + format_duration(*frame.uptime_ms));
+  if (frame.resident_bytes) out.push_back(format_memory(*frame.resident_bytes));
+  if (frame.epochs) out.push_back("epoch " + grouped(*frame.epochs));
   return out;
 }
 
@@ -312,11 +317,14 @@ std::string render(const Frame& frame, std::size_t width, std::size_t height, bo
   lines.push_back(status.take());
   lines.emplace_back();
 
-  const std::size_t footer_lines = height >= kFooterHeightMin && !frame.footer.empty() ? frame.footer.size() + 1 : 0;
+  const bool keys = !frame.keys.empty() && height >= kKeysHeightMin;
+  const bool footer = height >= kFooterHeightMin && !frame.footer.empty();
+  const std::size_t footer_lines =
+      footer || keys ? 1 + (footer ? frame.footer.size() : 0) + static_cast<std::size_t>(keys) : 0;
   const std::size_t room = height > lines.size() + footer_lines ? height - lines.size() - footer_lines : 0;
   if (frame.boards.empty()) {
     Line waiting(width, color);
-    waiting.add("waiting for the first result …", kDim);
+    waiting.add(frame.empty, kDim);
     lines.push_back(waiting.take());
   }
   Layout layout = lay_out(frame.boards, width, room);
@@ -346,7 +354,9 @@ std::string render(const Frame& frame, std::size_t width, std::size_t height, bo
   }
   if (footer_lines > 0) {
     lines.emplace_back();
-    for (const std::string& text : frame.footer) {
+    std::vector<std::string> texts = footer ? frame.footer : std::vector<std::string>{};
+    if (keys) texts.push_back(frame.keys);
+    for (const std::string& text : texts) {
       Line line(width, color);
       line.add(text, kDim);
       lines.push_back(line.take());
@@ -382,7 +392,7 @@ std::string board_lines(const FrameBoard& board, std::int64_t utc_offset_ms, std
   for (std::size_t i = 0; i < board.rows.size() && i < rows; ++i) {
     const FrameRow& row = board.rows[i];
     Line line(100, false);
-    line.add_right(std::to_string(i + 1), 4);
+    line.add_right(std::to_string(row.rank), 4);
     line.add("  ");
     line.add(row.title, kPlain, 44);
     line.pad_to(52);

@@ -1,4 +1,4 @@
-#include "app/demo_frame.hpp"
+#include "app/board_frame.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -44,7 +44,8 @@ FrameBoard sample_board(const std::string& name, std::size_t rows) {
   constexpr Movement kMovements[] = {
       {Movement::Kind::kUp, 2}, {Movement::Kind::kDown, 1}, {Movement::Kind::kSame, 0}, {Movement::Kind::kNew, 0}};
   for (std::size_t i = 0; i < rows; ++i) {
-    board.rows.push_back({std::string("Title ") + std::to_string(i), 1912 - i, 3'720'000, kMovements[i % 4]});
+    board.rows.push_back(
+        {i + 1, "", std::string("Title ") + std::to_string(i), 1912 - i, 3'720'000, kMovements[i % 4]});
   }
   return board;
 }

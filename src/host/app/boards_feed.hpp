@@ -1,0 +1,45 @@
+// BoardsFeed: where a view gets its boards from, as plain values: the process it runs in, a server, or a topic.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/ids.hpp"
+#include "pipeline/snapshot.hpp"
+
+namespace marquee {
+
+struct BoardsLook {
+  // One group. Its newest window, and of those that are complete the newest first, at least two where there are.
+  struct Board {
+    ResultPtr current;
+    std::vector<ResultPtr> finals;
+  };
+  std::vector<std::string> leaderboards;  // names of all there are
+  std::string leaderboard;                // the one shown; empty: there is none yet
+  std::string about;                      // its window and measure, as far as known
+  std::vector<Board> boards;
+  EventTimeMs watermark = kNoTime;
+
+  std::string state;  // phase, and why not ready
+  bool ready = true;
+  std::optional<double> events_per_s;
+  std::optional<std::uint64_t> lag;
+  std::optional<std::int64_t> watermark_delay_ms;
+  std::optional<std::uint64_t> epochs;
+  std::optional<std::int64_t> uptime_ms;
+  std::optional<std::uint64_t> resident_bytes;
+};
+
+class BoardsFeed {
+ public:
+  virtual ~BoardsFeed() = default;
+  // As of now; never blocks for long. `leaderboard`: by name; empty, or none there is: the first.
+  virtual BoardsLook look(const std::string& leaderboard, std::chrono::steady_clock::time_point now,
+                          std::int64_t wall_ms) = 0;
+};
+
+}  // namespace marquee
