@@ -314,7 +314,7 @@ std::string render(const Frame& frame, std::size_t width, std::size_t height, bo
   for (const std::string& figure : figures(frame)) {
     if (!status.add_if_fits((status.columns() > 0 ? "   " : "") + figure, status.columns() == 0 ? kBold : kDim)) break;
   }
-  lines.push_back(status.take());
+  if (status.columns() > 0) lines.push_back(status.take());
   lines.emplace_back();
 
   const bool keys = !frame.keys.empty() && height >= kKeysHeightMin;

@@ -17,7 +17,6 @@ namespace marquee {
 namespace {
 
 using Instant = std::chrono::steady_clock::time_point;
-constexpr std::size_t kAnswerBytesMax = 1u << 20;
 
 class Socket {
  public:
@@ -43,16 +42,47 @@ bool wait_for(int fd, short events, Instant until) {
   }
 }
 
+// A header field's value; empty: it is not there. `name` in lower case.
+std::string field_of(std::string_view fields, std::string_view name) {
+  while (!fields.empty()) {
+    const std::string_view line = fields.substr(0, fields.find("\r\n"));
+    fields.remove_prefix(std::min(line.size() + 2, fields.size()));
+    const std::size_t colon = line.find(':');
+    if (colon != name.size()) continue;
+    const bool same = std::equal(name.begin(), name.end(), line.begin(),
+                                 [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b); });
+    if (!same) continue;
+    const std::size_t begin = line.find_first_not_of(' ', colon + 1);
+    return begin == std::string_view::npos ? std::string() : std::string(line.substr(begin));
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<HttpAnswer> http_get(const ListenAddress& address, const std::string& path, std::chrono::milliseconds timeout) {
+std::string url_encoded(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+        std::string_view("-._~").find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      ((out += '%') += kHex[byte >> 4]) += kHex[byte & 15];
+    }
+  }
+  return out;
+}
+
+Result<HttpAnswer> http_get(const ListenAddress& address, const HttpAsked& asked, std::chrono::milliseconds timeout) {
   const Instant until = std::chrono::steady_clock::now() + timeout;
   const std::string host = address.host == "0.0.0.0" ? "127.0.0.1" : address.host == "::" ? "::1" : address.host;
   const std::string port = std::to_string(address.port);
   const std::string where = (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + port;
   const auto failed = [&](const std::string& why) {
-    return Status{Code::kUnavailable,
-                  "nobody answers at http://" + where + path + " (" + why + "); is marquee running there?"};
+    return Status{Code::kUnavailable, "nobody answers at http://" + where + asked.path.substr(0, asked.path.find('?')) +
+                                          " (" + why + "); is marquee running there?"};
   };
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -76,13 +106,17 @@ Result<HttpAnswer> http_get(const ListenAddress& address, const std::string& pat
       why = std::strerror(error);
       continue;
     }
-    const std::string request = "GET " + path + " HTTP/1.1\r\nHost: " + where + "\r\nConnection: close\r\n\r\n";
+    // 1.0, so that no proxy answers in chunks.
+    std::string request = "GET " + asked.path + " HTTP/1.0\r\nHost: " + where + "\r\n";
+    if (!asked.token.empty()) request += "Authorization: Bearer " + asked.token + "\r\n";
+    if (!asked.etag.empty()) request += "If-None-Match: " + asked.etag + "\r\n";
+    request += "\r\n";
     if (::send(socket.fd(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) {
       return failed(std::strerror(errno));
     }
     std::string answer;
-    std::array<char, 4096> buffer{};
-    while (answer.size() < kAnswerBytesMax) {
+    std::array<char, 16384> buffer{};
+    while (answer.size() < asked.answer_bytes_max) {
       if (!wait_for(socket.fd(), POLLIN, until)) return failed("no answer in time");
       const ssize_t n = ::recv(socket.fd(), buffer.data(), buffer.size(), 0);
       if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
@@ -93,8 +127,15 @@ Result<HttpAnswer> http_get(const ListenAddress& address, const std::string& pat
     const std::size_t space = answer.find(' ');
     if (!answer.starts_with("HTTP/1.") || space == std::string::npos) return failed("the answer is not HTTP");
     std::from_chars(answer.data() + space + 1, answer.data() + answer.size(), out.status);
-    const std::size_t body = answer.find("\r\n\r\n");
-    if (body != std::string::npos) out.body = answer.substr(body + 4);
+    const std::size_t head = answer.find("\r\n\r\n");
+    if (head == std::string::npos) return failed("the answer is cut off");
+    const std::string_view fields = std::string_view(answer).substr(0, head + 2);
+    out.etag = field_of(fields, "etag");
+    out.body = answer.substr(head + 4);
+    if (const std::string length = field_of(fields, "content-length");
+        !length.empty() && length != std::to_string(out.body.size())) {
+      return failed("the answer is cut off, or longer than what is read");
+    }
     return out;
   }
   return failed(why);

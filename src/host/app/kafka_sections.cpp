@@ -5,9 +5,7 @@
 #include <string_view>
 
 namespace marquee {
-namespace {
 
-// How the sink's cluster is reached: what of the producer's settings concerns any client.
 KafkaSettings connection_settings(const KafkaSettings& settings) {
   constexpr std::array<std::string_view, 9> kPrefixes = {"security.", "sasl.",      "ssl.",      "enable.s", "socket.",
                                                          "broker.",   "reconnect.", "client.id", "plugin."};
@@ -18,8 +16,6 @@ KafkaSettings connection_settings(const KafkaSettings& settings) {
   }
   return out;
 }
-
-}  // namespace
 
 KafkaSourceConfig kafka_source_config(const Config& config) {
   KafkaSourceConfig out;

@@ -10,4 +10,7 @@ KafkaSourceConfig kafka_source_config(const Config& config);
 KafkaSinkConfig kafka_sink_config(const Config& config);
 KafkaPaneLogConfig kafka_pane_log_config(const Config& config);
 
+// How a cluster is reached: what of a producer's settings concerns any client.
+KafkaSettings connection_settings(const KafkaSettings& settings);
+
 }  // namespace marquee

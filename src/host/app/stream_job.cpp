@@ -2,9 +2,7 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <fstream>
 #include <optional>
 #include <random>
 #include <string>
@@ -12,6 +10,7 @@
 #include "app/engine_choice.hpp"
 #include "app/kafka_sections.hpp"
 #include "app/system_clock.hpp"
+#include "app/token_file.hpp"
 #include "kafka/kafka_pane_log.hpp"
 #include "kafka/kafka_sink.hpp"
 #include "kafka/kafka_source.hpp"
@@ -45,21 +44,6 @@ PipelineOptions pipeline_options(const Config& config) {
   options.keep_dead_letters = !config.sink.dead_letter_topic.empty();
   options.keep_late_letters = !config.sink.late_topic.empty();
   return options;
-}
-
-// The token in a file, without the line feed at its end: printable ASCII without spaces, as a header takes it.
-Result<std::string> read_token(const std::string& path) {
-  const auto wrong = [&](const std::string& what) {
-    return Status(Code::kConfig, "http.token_file = \"" + path + "\" " + what);
-  };
-  std::ifstream file(path, std::ios::binary);
-  std::string token;
-  if (!std::getline(file, token) || token.empty()) return wrong("has no token in its first line, or cannot be read");
-  if (token.back() == '\r') token.pop_back();
-  if (token.empty() || !std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; })) {
-    return wrong("has more in its first line than printable ASCII without spaces");
-  }
-  return token;
 }
 
 }  // namespace

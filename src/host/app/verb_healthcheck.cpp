@@ -22,7 +22,7 @@ int run_healthcheck(const HealthcheckOptions& options) {
   if (!config) return static_cast<int>(Code::kConfig);
   const std::optional<ListenAddress> address = parse_listen(config->http.listen);
   const std::string path = options.live ? "/healthz" : "/readyz";
-  const Result<HttpAnswer> answer = http_get(*address, path, std::chrono::seconds(options.timeout_s));
+  const Result<HttpAnswer> answer = http_get(*address, {path, {}, {}}, std::chrono::seconds(options.timeout_s));
   if (!answer.ok()) return report(answer.status());
   std::string body = answer.value().body;
   while (!body.empty() && (body.back() == '\n' || body.back() == '\r')) body.pop_back();

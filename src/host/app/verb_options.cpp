@@ -10,6 +10,7 @@ void add_verbs(CLI::App& app, Action& action) {
   add_replay(app, action);
   add_gen(app, action);
   add_demo(app, action);
+  add_top(app, action);
   add_validate(app, action);
   add_config(app, action);
   add_healthcheck(app, action);

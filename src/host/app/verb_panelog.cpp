@@ -1,5 +1,6 @@
 // marquee panelog dump: the pane log as JSON lines, for whoever wants to know what is in it.
 
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -10,11 +11,14 @@
 #include "app/usage.hpp"
 #include "app/verbs.hpp"
 #include "kafka/kafka_pane_log.hpp"
+#include "kafka/topic_tail.hpp"
 #include "pipeline/pane_block.hpp"
 #include "pipeline/pane_block_text.hpp"
 
 namespace marquee {
 namespace {
+
+constexpr std::chrono::milliseconds kPatience{10'000};
 
 struct PanelogOptions {
   std::string what;
@@ -31,10 +35,14 @@ int dump(const PanelogOptions& options) {
   ConsoleLog log(log_section);
   Probe probe;
   const KafkaPaneLogConfig pane_log = kafka_pane_log_config(*config);
+  const std::string brokers = kafka_sink_config(*config).brokers;
+  // As many as there are, whatever the configuration says: who looks wants to see all of it.
+  const Result<std::int32_t> partitions = partition_count({brokers, pane_log.topic, pane_log.extra}, kPatience, log);
+  if (!partitions.ok()) return report(partitions.status());
   std::uint64_t damaged = 0;
   std::string out;
   const Status status = read_pane_topic(
-      {kafka_sink_config(*config).brokers, pane_log.topic, pane_log.extra}, pane_log.partitions, stop, log, probe,
+      {brokers, pane_log.topic, pane_log.extra}, partitions.value(), stop, log, probe,
       [&](const PaneLog::Value& value) -> Status {
         out.clear();
         const Result<PaneBlock> block = decode_pane_block(value.bytes);

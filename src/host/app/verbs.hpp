@@ -18,6 +18,7 @@ void add_run(CLI::App& app, Action& action);
 void add_replay(CLI::App& app, Action& action);
 void add_gen(CLI::App& app, Action& action);
 void add_demo(CLI::App& app, Action& action);
+void add_top(CLI::App& app, Action& action);
 void add_validate(CLI::App& app, Action& action);
 void add_config(CLI::App& app, Action& action);
 void add_healthcheck(CLI::App& app, Action& action);
