@@ -98,6 +98,7 @@ TEST(Differential, ReplayPrintsTheOraclesBytesForAnyBatchSizeAndThreadCount) {
       EXPECT_EQ(output.read(), oracle.replay_output()) << random.toml;
       expect_same_verdicts(oracle.counts(), probe);
       EXPECT_EQ(probe.refused.load(), 0u);
+      EXPECT_EQ(probe.titles_refused.load(), 0u);
       EXPECT_EQ(probe.expired.load(), 0u);
     }
   });

@@ -148,6 +148,13 @@ class RecordMaker {
         case Role::kWhere:
           all.push_back({field.path, text_token(rng, where_text(rng, field), field.role, true)});
           break;
+        case Role::kTitle:  // no title is wrong
+          if (rng.chance(10)) {
+            all.push_back({field.path, wrong_text_token(rng, field.role)});
+          } else if (!rng.chance(10)) {
+            all.push_back({field.path, text_token(rng, rng.pick(field.texts), field.role, true)});
+          }
+          break;
       }
     }
     return all;

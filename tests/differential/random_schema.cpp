@@ -147,6 +147,34 @@ void choose_leaderboards(Rng& rng, Schema& schema) {
   }
 }
 
+std::vector<std::string> random_titles(Rng& rng) {
+  std::vector<std::string> pool = {"The Third Man", "Z",   "7",        "-0",  "0",   "\xC3\x89t\xC3\xA9", "\xE4\xB8\xAD",
+                                   "<b>bold</b>",   "q\"", "a\tb\nc", "The", "true"};
+  pool.push_back(std::string(256, 't'));
+  return some_of(rng, pool, rng.pick(std::vector<std::size_t>{1, 2, 4, 12}));
+}
+
+// Titles of their own, or what is something else already.
+void choose_displays(Rng& rng, Schema& schema) {
+  if (rng.chance(40)) return;
+  std::vector<std::string> paths;
+  for (const Field& field : schema.fields) {
+    if (field.role != Role::kTime && field.role != Role::kWatch && rng.chance(15)) paths.push_back(field.path);
+  }
+  for (const char* path : {"title", "content.title", "deep.er.title"}) {
+    if (!rng.chance(60)) continue;
+    paths.emplace_back(path);
+    schema.fields.push_back({Role::kTitle, path, random_titles(rng), false});
+  }
+  if (paths.empty()) return;
+  for (oracle::Leaderboard& leaderboard : schema.config.leaderboards) {
+    if (rng.chance(70)) leaderboard.display_path = rng.pick(paths);
+    for (Field& field : schema.fields) {
+      if (field.path == leaderboard.display_path) field.is_read = true;
+    }
+  }
+}
+
 std::string to_window(Rng& rng, const oracle::Window& window) {
   std::string out = to_duration(rng, window.size_ms);
   switch (window.kind) {
@@ -242,6 +270,7 @@ Schema random_schema(Rng& rng) {
   choose_paths(rng, schema);
   choose_where(rng, schema);
   choose_leaderboards(rng, schema);
+  choose_displays(rng, schema);
   config.time_unit = static_cast<oracle::TimeUnit>(rng.below(5));
   config.watch_unit = rng.chance(40) ? oracle::WatchUnit::kSeconds : oracle::WatchUnit::kMillis;
   const std::int64_t scale_ms = schema.scale_ms;
@@ -268,6 +297,7 @@ std::string to_toml(Rng& rng, const JobConfig& config, bool idle_never) {
       out += "measure = \"views\"\n";
     }
     if (leaderboard.top != 10 || rng.chance(50)) out += "top = " + std::to_string(leaderboard.top) + "\n";
+    if (!leaderboard.display_path.empty()) out += "display = " + toml_text(leaderboard.display_path) + "\n";
   }
   return out;
 }

@@ -10,7 +10,7 @@
 
 namespace differential {
 
-enum class Role { kItem, kTime, kWatch, kDimension, kWhere };
+enum class Role { kItem, kTime, kWatch, kDimension, kWhere, kTitle };
 
 // A place in a record that the configuration names.
 struct Field {

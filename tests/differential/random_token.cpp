@@ -209,7 +209,7 @@ std::string wrong_watch_token(Rng& rng, oracle::WatchUnit unit) {
 
 std::string text_token(Rng& rng, const std::string& text, Role role, bool escapes) {
   const bool is_boolean = text == "true" || text == "false";
-  if (is_boolean && role != Role::kItem && rng.chance(60)) return text;
+  if (is_boolean && role != Role::kItem && role != Role::kTitle && rng.chance(60)) return text;
   if (text == "0" && rng.chance(30)) return "-0";
   const std::string digits = text.starts_with('-') ? text.substr(1) : text;
   const bool is_integer = !digits.empty() && digits.find_first_not_of("0123456789") == std::string::npos &&
@@ -223,7 +223,7 @@ std::string wrong_text_token(Rng& rng, Role role) {
   tokens.push_back("\"" + std::string(257, 'a') + "\"");
   tokens.push_back(std::string(257, '1'));
   tokens.push_back("\"" + std::string(255, 'a') + "\\u00e9\"");
-  if (role == Role::kItem) tokens.insert(tokens.end(), {"\"\"", "\"\"", "true", "false"});
+  if (role == Role::kItem || role == Role::kTitle) tokens.insert(tokens.end(), {"\"\"", "\"\"", "true", "false"});
   if (rng.one_in(60)) return nested(rng, 10'000);
   return rng.pick(tokens);
 }

@@ -39,7 +39,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (data[0] == 0) {
     check(bytes, nullptr);
   } else {
-    check(pack_pane_block_body((data[0] & 1) != 0, data[0], bytes), &bytes);
+    for (const std::uint8_t version : {1, 2}) {
+      check(pack_pane_block_body(version, (data[0] & 1) != 0, data[0], bytes), &bytes);
+    }
   }
   return 0;
 }

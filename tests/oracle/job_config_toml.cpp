@@ -114,6 +114,7 @@ Leaderboard read_leaderboard(const toml::table& table, const JobConfig& config) 
   const std::int64_t top = table["top"].value_or(std::int64_t{10});
   if (top < 1) fail("top is below 1");
   leaderboard.top = static_cast<std::size_t>(top);
+  leaderboard.display_path = text_or(table, "display", "");
   return leaderboard;
 }
 

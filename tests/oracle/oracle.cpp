@@ -118,6 +118,14 @@ void Oracle::count(std::size_t leaderboard_index, const Event& event) {
     row.item = event.item;
     row.views += 1;
     row.watch_ms += event.watch_ms;
+    const auto title = event.titles.find(leaderboard.display_path);
+    if (title == event.titles.end()) continue;
+    // Of the highest event time, then the greatest bytes.
+    const bool is_better = row.title.empty() || event.time_ms > row.title_time_ms ||
+                           (event.time_ms == row.title_time_ms && title->second > row.title);
+    if (!is_better) continue;
+    row.title = title->second;
+    row.title_time_ms = event.time_ms;
   }
 }
 
@@ -233,7 +241,7 @@ std::string result_json(const Result& result, bool is_final) {
     const Row& row = result.ranking[i];
     if (i > 0) out += ',';
     out += "{\"rank\":" + std::to_string(i + 1) + ",\"item\":" + json::quote(row.item) +
-           ",\"views\":" + std::to_string(row.views) + ",\"watch_ms\":" + std::to_string(row.watch_ms) + "}";
+           (row.title.empty() ? "" : ",\"title\":" + json::quote(row.title)) + ",\"views\":" + std::to_string(row.views) + ",\"watch_ms\":" + std::to_string(row.watch_ms) + "}";
   }
   return out + "]}";
 }

@@ -29,6 +29,8 @@ struct Row {
   std::string item;
   std::int64_t views = 0;
   std::int64_t watch_ms = 0;
+  std::string title{};  // empty: none was seen
+  std::int64_t title_time_ms = 0;
 };
 
 // The last content of one (leaderboard, group, window) that has an event.

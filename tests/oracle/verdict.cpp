@@ -141,6 +141,9 @@ bool any_read_string_is_broken(const JobConfig& config, const json::Document& do
   if (!config.watch_path.empty()) paths.insert(config.watch_path);
   for (const auto& [path, texts] : config.where) paths.insert(path);
   for (const std::string& name : dimensions_grouped_by(config)) paths.insert(config.dimensions.at(name).path);
+  for (const Leaderboard& leaderboard : config.leaderboards) {
+    if (!leaderboard.display_path.empty()) paths.insert(leaderboard.display_path);
+  }
   for (const std::string& path : paths) {
     if (find_field(document, path).has_broken_string) return true;
   }
@@ -210,6 +213,15 @@ std::string read_dimensions(const JobConfig& config, const json::Document& docum
     event.dimensions[name] = *text;
   }
   return "";
+}
+
+// No title is wrong: what cannot be one is none.
+void read_titles(const JobConfig& config, const json::Document& document, Event& event) {
+  for (const Leaderboard& leaderboard : config.leaderboards) {
+    if (leaderboard.display_path.empty()) continue;
+    const std::optional<std::string> text = text_of(find_field(document, leaderboard.display_path), false);
+    if (text && !text->empty() && text->size() <= kTextBytesMax) event.titles[leaderboard.display_path] = *text;
+  }
 }
 
 }  // namespace
@@ -343,6 +355,7 @@ Reading read_record(const JobConfig& config, const Record& record) {
   if (reason.empty()) reason = read_watch(config, *document, reading.event);
   if (reason.empty()) reason = read_dimensions(config, *document, reading.event);
   if (!reason.empty()) return invalid(std::move(reason));
+  read_titles(config, *document, reading.event);
   reading.verdict = Verdict::kCounted;
   return reading;
 }

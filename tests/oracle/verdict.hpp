@@ -18,6 +18,7 @@ struct Event {
   std::int64_t time_ms = 0;
   std::int64_t watch_ms = 0;
   std::map<std::string, std::string> dimensions;  // those that some leaderboard groups by
+  std::map<std::string, std::string> titles;      // by path, those that some leaderboard displays; never empty
 };
 
 struct Reading {

@@ -48,7 +48,7 @@ std::string fault(std::string_view bytes, std::size_t bytes_max = 1 << 20) {
 
 // The value with this body, otherwise as it should be.
 std::string fault_of_body(std::string_view body) {
-  return fault(pack_pane_block_body(false, 7, body));
+  return fault(pack_pane_block_body(1, false, 7, body));
 }
 
 // What it is like once its rows are in order.
@@ -182,7 +182,7 @@ TEST(PaneBlock, UnknownVersionIsSaidBeforeAnythingElseIsLookedAt) {
 
 TEST(PaneBlock, WhatItTakesUnpackedIsBoundedBeforeItIsUnpacked) {
   const std::string body(100'000, '\0');
-  const std::string bytes = pack_pane_block_body(false, 7, body);
+  const std::string bytes = pack_pane_block_body(1, false, 7, body);
   EXPECT_THAT(fault(bytes, body.size() - 1), HasSubstr("takes 100000 bytes unpacked, and 99999 are allowed"));
   EXPECT_THAT(fault(bytes, body.size()), HasSubstr("body is not as version 1 has it"));
 }
@@ -239,7 +239,7 @@ TEST(PaneBlockBody, IsRefusedWhereItEndsEarlyOrGoesOn) {
 
 TEST(PaneBlockBody, OneGroupOneRunOneRow) {
   const std::string body = kPlainHead + numbers({1, 1, 1}) + "g" + numbers({1, 0, 2, 1, 1}) + numbers({1, 8, 9}) + "i";
-  const PaneBlock block = decoded(pack_pane_block_body(true, 3, body));
+  const PaneBlock block = decoded(pack_pane_block_body(1, true, 3, body));
   EXPECT_TRUE(block.base);
   EXPECT_EQ(block.epoch, 3u);
   EXPECT_EQ(named_rows(block), (std::vector<test::NamedRow>{{"", 1, "key " + group_key({"g"}), false, "i", 8, 9}}));

@@ -50,7 +50,7 @@ std::shared_ptr<const ResultRecord> invented(const std::string& group, std::int6
     const double views =
         300.0 / static_cast<double>(i + 1) * progress * (0.6 + static_cast<double>(random() % 800) * 1e-3);
     record->rows.push_back({std::string("t") + std::to_string(i), static_cast<std::uint64_t>(views) + 1,
-                            static_cast<std::uint64_t>(views * 31'000)});
+                            static_cast<std::uint64_t>(views * 31'000), kTitles[i]});
     record->events += static_cast<std::uint64_t>(views) + 1;
   }
   std::sort(record->rows.begin(), record->rows.end(), [](const auto& a, const auto& b) { return a.views > b.views; });
@@ -110,9 +110,6 @@ int main(int argc, char** argv) {
   BoardsViewOptions options;
   options.terminal = is_terminal(1);
   options.color = wants_color(1, no_color);
-  options.title = [](std::string_view item) {
-    return std::string(kTitles[std::strtoul(item.data() + 1, nullptr, 10)]);
-  };
   options.links = {"metrics  http://127.0.0.1:8080/metrics", "results  kcat -b 127.0.0.1:9092 -t popularity -C -u",
                    "Ctrl-C ends the demo"};
   SnapshotFeed feed(job, probe, board);

@@ -177,10 +177,10 @@ TEST_F(BoardsViewTest, FiguresComeFromTheProbe) {
 }
 
 TEST_F(BoardsViewTest, TitlesReplaceItemIdsWhereThereAreAny) {
-  BoardsViewOptions options;
-  options.title = [](std::string_view item) { return item == "a" ? std::string("Title of A") : std::string(); };
-  BoardsView view(feed, options);
-  publish(window(0, false, {"a", "b"}), nullptr);
+  BoardsView view(feed, {});
+  auto record = std::make_shared<ResultRecord>(*window(0, false, {"a", "b"}));
+  record->rows[0].title = "Title of A";
+  publish(record, nullptr);
   const Frame frame = view.frame(now, 0);
   EXPECT_EQ(frame.boards[0].rows[0].title, "Title of A");
   EXPECT_EQ(frame.boards[0].rows[1].title, "b");

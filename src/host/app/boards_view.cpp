@@ -134,9 +134,7 @@ FrameBoard BoardsView::board_of(const ResultRecord& record, const ResultRecord* 
   }
   for (std::size_t i = 0; i < record.rows.size(); ++i) {
     const ResultRow& row = record.rows[i];
-    FrameRow shown{i + 1,     row.item,     options_.title ? options_.title(row.item) : std::string(),
-                   row.views, row.watch_ms, {}};
-    if (shown.title.empty()) shown.title = row.item;
+    FrameRow shown{i + 1, row.item, row.title.empty() ? row.item : row.title, row.views, row.watch_ms, {}};
     if (before != nullptr) {
       const auto place = places.find(row.item);
       if (place == places.end()) {

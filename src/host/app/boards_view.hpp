@@ -21,7 +21,6 @@ struct BoardsViewOptions {
   int in_fd = -1;                                           // a terminal whose keys are obeyed; -1: none
   bool terminal = false;                                    // refresh in place; else plain lines. See is_terminal()
   bool color = false;                                       // see wants_color()
-  std::function<std::string(std::string_view item)> title;  // empty, or answers empty: what the row has
   std::string leaderboard;                                  // the one shown first; empty: the first there is
   std::string filter;                                       // see set_filter()
   std::vector<std::string> links;                           // lines below the boards: where to look further

@@ -266,7 +266,7 @@ class Loader {
         for (const auto& k : keys) names.push_back(k.name);
         const std::string_view best = nearest(key.str(), names);
         problems_.add(at, name + " is not a key" +
-                              (best.empty() ? "; a leaderboard has name, by, window, measure, top and emit_every"
+                              (best.empty() ? "; a leaderboard has name, by, window, measure, top, emit_every and display"
                                             : "; the nearest is leaderboard." + std::string(best)));
         continue;
       }

@@ -81,6 +81,7 @@ struct LeaderboardSection {
   Measure measure = Measure::kViews;
   std::uint32_t top = 10;
   std::int64_t emit_every_ms = 1'000;
+  FieldPath display;  // without keys: none
 };
 
 struct Config {

@@ -109,8 +109,18 @@ class Check {
       board.measure = section.measure;
       board.top = section.top;
       board.emit_every_ms = section.emit_every_ms;
+      if (!section.display.keys.empty()) board.display = display_of(job.event.displays, section.display);
       job.leaderboards.push_back(std::move(board));
     }
+  }
+
+  // Leaderboards that take titles from the same field share it.
+  static std::uint32_t display_of(std::vector<FieldPath>& displays, const FieldPath& path) {
+    const auto found =
+        std::find_if(displays.begin(), displays.end(), [&](const FieldPath& d) { return d.keys == path.keys; });
+    const auto at = static_cast<std::uint32_t>(found - displays.begin());
+    if (found == displays.end()) displays.push_back(path);
+    return at;
   }
 
   void unknown_dimension(std::size_t board, const std::string& name) {
@@ -206,7 +216,8 @@ class Check {
 
   void memory() {
     if (request_.memory_bytes == 0) return;
-    const std::uint64_t needed = budget_bytes(config_.job.budgets);
+    const std::uint64_t titles = config_.job.event.displays.empty() ? 0 : config_.job.budgets.title_bytes;
+    const std::uint64_t needed = budget_bytes(config_.job.budgets) + titles;
     if (needed <= request_.memory_bytes) return;
     std::string place = places_.of("limits.entries");
     if (place.empty()) place = places_.of("limits.items");

@@ -217,9 +217,10 @@ Key<Owner> choice_key(std::string name, std::string doc, std::span<const std::st
   return {std::move(name), joined(names), false, std::move(doc), false, read, show};
 }
 
-Key<Config> path_key(std::string name, std::string doc, bool may_be_empty, FieldPath& (*at)(Config&),
+template <class Owner>
+Key<Owner> path_key(std::string name, std::string doc, bool may_be_empty, FieldPath& (*at)(Owner&),
                      bool required = false) {
-  const auto read = [at, may_be_empty](const toml::node& node, Config& owner) -> ValueProblems {
+  const auto read = [at, may_be_empty](const toml::node& node, Owner& owner) -> ValueProblems {
     const auto text = node.value_exact<std::string>();
     if (text && text->empty() && may_be_empty) {
       at(owner).keys.clear();
@@ -230,8 +231,8 @@ Key<Config> path_key(std::string name, std::string doc, bool may_be_empty, Field
     at(owner) = std::move(*path);
     return {};
   };
-  const auto show = [at](const Config& owner) {
-    Config copy = owner;
+  const auto show = [at](const Owner& owner) {
+    Owner copy = owner;
     const FieldPath& path = at(copy);
     return toml_quoted(path_text(path));
   };
@@ -508,14 +509,14 @@ std::vector<Key<Config>> make_config_keys() {
   add(kafka_key("source.kafka", "librdkafka's own settings for the consumer: TLS, SASL, buffers",
                 [](C& c) -> KafkaSettings& { return c.source.kafka; }));
 
-  add(path_key(
+  add(path_key<C>(
       "event.item", "where the item's id stands in a record; dots descend", false,
       [](C& c) -> FieldPath& { return c.job.event.item; }, true));
-  add(path_key(
+  add(path_key<C>(
       "event.time", "where the event time stands", false, [](C& c) -> FieldPath& { return c.job.event.time; }, true));
   add(choice_key<C>("event.time_unit", "how the event time is written", kTimeUnits,
                     [](auto& c) -> auto& { return c.job.event.time_unit; }));
-  add(path_key("event.watch", "where the watch time stands; empty: there is none", true,
+  add(path_key<C>("event.watch", "where the watch time stands; empty: there is none", true,
                [](C& c) -> FieldPath& { return c.job.event.watch; }));
   add(choice_key<C>("event.watch_unit", "how the watch time is written", kWatchUnits,
                     [](auto& c) -> auto& { return c.job.event.watch_unit; }));
@@ -574,6 +575,8 @@ std::vector<Key<Config>> make_config_keys() {
                    std::uint64_t{1} << 40, [](auto& c) -> auto& { return c.job.budgets.entries; }));
   add(count_key<C>("limits.open_panes", "open panes over all leaderboards", 1, kMax32 - 1,
                    [](auto& c) -> auto& { return c.job.budgets.open_panes; }));
+  add(size_key("limits.title_bytes", "what titles may take; beyond it new ones are left out", 0, std::uint64_t{1} << 40,
+               [](C& c) -> std::uint64_t& { return c.job.budgets.title_bytes; }));
 
   add(flag_key("http.enabled", "serve metrics, health and API", [](C& c) -> bool& { return c.http.enabled; }));
   add(listen_key());
@@ -609,6 +612,8 @@ std::vector<Key<LeaderboardSection>> make_leaderboard_keys() {
       count_key<B>("top", "how many items a result holds", 1, kTopMax, [](auto& b) -> auto& { return b.top; }));
   keys.push_back(duration_key<B>("emit_every", "how often a provisional result leaves where something changed", 1,
                                  [](auto& b) -> auto& { return b.emit_every_ms; }));
+  keys.push_back(path_key<B>("display", "where an item's title stands, to be shown with it; empty: ids alone are shown",
+                             true, [](B& b) -> FieldPath& { return b.display; }));
   return keys;
 }
 

@@ -26,6 +26,7 @@ by = ["category"]
 window = "tumbling 10s"
 top = 5
 emit_every = "500ms"
+display = "title"
 
 [sink]
 topic = "popularity"

@@ -42,6 +42,7 @@ std::optional<ReadResult> read_result(const simdjson::dom::element& json) {
   for (const simdjson::dom::element item : items) {
     ResultRow& row = record->rows.emplace_back();
     row.item = field<std::string_view>(item, "item", ok);
+    if (std::string_view title; item["title"].get(title) == simdjson::SUCCESS) row.title = title;
     row.views = field<std::uint64_t>(item, "views", ok);
     row.watch_ms = field<std::uint64_t>(item, "watch_ms", ok);
   }

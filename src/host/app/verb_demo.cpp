@@ -20,7 +20,6 @@
 #include "app/stream_job.hpp"
 #include "app/usage.hpp"
 #include "app/verbs.hpp"
-#include "gen/catalogue.hpp"
 #include "gen/gen.hpp"
 #include "kafka/embedded_broker.hpp"
 
@@ -48,7 +47,6 @@ class Demo {
         options_(options),
         terminal_(is_terminal(STDOUT_FILENO)),
         log_({terminal_ ? LogLevel::kError : LogLevel::kWarning, LogFormat::kAuto}),
-        catalogue_(gen_options.titles, gen_options.seed),
         generator_(std::move(gen_options)),
         job_(config_, probe_, snapshots_, log_) {}
 
@@ -91,10 +89,6 @@ class Demo {
     view.terminal = terminal_;
     if (terminal_ && is_terminal(STDIN_FILENO)) view.in_fd = STDIN_FILENO;
     view.color = wants_color(STDOUT_FILENO, options_.no_color);
-    view.title = [this](std::string_view item) {
-      const std::optional<std::uint32_t> title = catalogue_.find(item);
-      return title ? gen::Catalogue::title(*title) : std::string();
-    };
     if (job_.http_port() != 0) {
       const std::optional<ListenAddress> address = parse_listen(config_.http.listen);
       const std::string base = "http://" + address->host + ":" + std::to_string(job_.http_port());
@@ -110,7 +104,6 @@ class Demo {
   const DemoOptions& options_;
   const bool terminal_;
   ConsoleLog log_;
-  const gen::Catalogue catalogue_;
   gen::Generator generator_;
   Probe probe_;
   SnapshotBoard snapshots_;

@@ -199,6 +199,9 @@ class Batch {
   std::vector<Record> records;
   std::vector<PendingKey> pending_items;
   std::vector<PendingKey> pending_combinations;
+  // Of each event, one a display field of the job: titles[event * displays + display], into arena or scratch; empty
+  // where it has none. Empty where no leaderboard displays anything.
+  std::vector<std::string_view> titles;
   std::vector<Letter> letters;  // records for the dead-letter and late topics; filled only if keep_letters
   std::string envelopes;        // keys and headers of messages, in the source adapter's own encoding
   bool keep_letters = false;
@@ -234,6 +237,7 @@ class Batch {
     records.clear();
     pending_items.clear();
     pending_combinations.clear();
+    titles.clear();
     letters.clear();
     envelopes.clear();
     spans.clear();
@@ -244,6 +248,7 @@ class Batch {
       records.shrink_to_fit();
       pending_items.shrink_to_fit();
       pending_combinations.shrink_to_fit();
+      titles.shrink_to_fit();
       letters.shrink_to_fit();
     }
     verdicts = {};

@@ -40,6 +40,7 @@ struct EventSpec {
   WatchUnit watch_unit = WatchUnit::kMilliseconds;
   std::vector<DimensionSpec> dimensions;  // only those that some leaderboard groups by, sorted by name's bytes
   std::vector<WhereSpec> where;
+  std::vector<FieldPath> displays;  // distinct; each is some leaderboard's
 };
 
 struct TimeSpec {
@@ -56,6 +57,7 @@ struct LeaderboardSpec {
   Measure measure = Measure::kViews;
   std::uint32_t top = 10;  // 1 … kTopMax
   std::int64_t emit_every_ms = 1'000;
+  std::optional<std::uint32_t> display;  // position in EventSpec::displays: what titles are taken from
 };
 
 struct JobSpec {

@@ -7,6 +7,7 @@
 namespace marquee {
 
 inline constexpr std::size_t kIdBytesMax = 256;          // an item's or a dimension value's text
+inline constexpr std::size_t kTitleBytesMax = 256;       // a longer title is none
 inline constexpr std::int64_t kWatchMsMax = 86'400'000;  // 24 h; a watch time above is invalid
 inline constexpr std::size_t kLeaderboardsMax = 32;
 inline constexpr std::size_t kDimensionsMax = 16;
@@ -27,6 +28,7 @@ struct Budgets {
   std::uint32_t groups = 65'536;       // per leaderboard
   std::uint64_t entries = 16'000'000;  // (leaderboard, pane, group, item) over all open panes
   std::uint32_t open_panes = 10'000;   // over all leaderboards
+  std::uint64_t title_bytes = std::uint64_t{256} << 20;  // what titles may take
 };
 
 }  // namespace marquee

@@ -91,6 +91,10 @@ void append_result_json(std::string& out, const JobSpec& job, const ResultRecord
     append_number(out, ++rank);
     out += R"(,"item":)";
     append_json_string(out, row.item);
+    if (!row.title.empty()) {
+      out += R"(,"title":)";
+      append_json_string(out, row.title);
+    }
     out += R"(,"views":)";
     append_number(out, row.views);
     out += R"(,"watch_ms":)";

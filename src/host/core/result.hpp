@@ -18,6 +18,7 @@ struct ResultRow {
   std::string item;
   std::uint64_t views = 0;
   std::uint64_t watch_ms = 0;
+  std::string title{};  // empty: none is known
 };
 
 // The whole top-K of one (leaderboard, group, window) at one revision.

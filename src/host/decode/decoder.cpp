@@ -74,6 +74,7 @@ class Decoder::Impl {
       row.time_ms = event_.time_ms;
       row.watch_ms = event_.watch_ms;
       row.record = static_cast<std::uint32_t>(i);
+      if (judge_.display_count() > 0) append_titles(batch);
       row.item_hash = items.hash(row.item);
       items.prefetch(row.item_hash);
     }
@@ -149,12 +150,23 @@ class Decoder::Impl {
     columns.record[e] = row.record;
   }
 
+  // In the order in which events are appended.
+  [[gnu::noinline]] void append_titles(Batch& batch) {
+    judge_.read_titles(fields_.data(), event_);
+    for (std::size_t d = 0; d < judge_.display_count(); ++d) {
+      const std::string_view title = event_.titles[d];
+      batch.titles.push_back(title.empty() || in_arena(batch, title) ? title : keep(batch, title));
+    }
+  }
+
+  static bool in_arena(const Batch& batch, std::string_view text) {
+    return text.data() >= batch.arena() && text.data() < batch.arena() + batch.arena_used;
+  }
+
   // A key that is not known yet: its id is given at hand-over. Out of line, as is all below: the loops over records
   // keep their registers.
   [[gnu::noinline]] static std::uint32_t leave_item(Batch& batch, std::uint32_t event, const Row& row) {
-    const char* arena = batch.arena();
-    const bool in_arena = row.item.data() >= arena && row.item.data() < arena + batch.arena_used;
-    batch.pending_items.push_back({event, row.item_hash, in_arena ? row.item : keep(batch, row.item)});
+    batch.pending_items.push_back({event, row.item_hash, in_arena(batch, row.item) ? row.item : keep(batch, row.item)});
     return Dictionary::kRefused;
   }
   [[gnu::noinline]] static std::uint32_t leave_combination(Batch& batch, std::uint32_t event, const Row& row) {

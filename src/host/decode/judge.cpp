@@ -28,6 +28,8 @@ Judge::Judge(const JobSpec& job, FieldTrie& trie)
     MARQUEE_CHECK(!d.default_value || d.default_value->size() <= kIdBytesMax);
     dimensions_.push_back({trie.add(d.path), d.default_value.has_value(), padded(d.default_value.value_or(""))});
   }
+  MARQUEE_CHECK(job.event.displays.size() <= kLeaderboardsMax);
+  for (const FieldPath& path : job.event.displays) display_fields_.push_back(trie.add(path));
   for (const WhereSpec& w : job.event.where) {
     Where& where = where_.emplace_back();
     where.field = trie.add(w.path);
@@ -38,6 +40,16 @@ Judge::Judge(const JobSpec& job, FieldTrie& trie)
         where.long_values.push_back(value);
       }
     }
+  }
+}
+
+void Judge::read_titles(const RawValue* fields, EventValues& event) const {
+  for (std::size_t d = 0; d < display_fields_.size(); ++d) {
+    const RawValue& raw = fields[display_fields_[d]];
+    std::string_view& title = event.titles[d];
+    title = {};
+    if (raw.kind == ValueKind::kString || raw.kind == ValueKind::kInteger) text_of(raw, title);
+    if (title.size() > kTitleBytesMax) title = {};
   }
 }
 

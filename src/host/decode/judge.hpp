@@ -25,6 +25,7 @@ struct EventValues {
   std::uint32_t watch_ms = 0;
   std::string_view item;
   std::array<std::string_view, kDimensionsMax> dimensions;  // in the order of EventSpec::dimensions
+  std::array<std::string_view, kLeaderboardsMax> titles;    // of EventSpec::displays; empty: none
 };
 
 class Judge {
@@ -36,7 +37,11 @@ class Judge {
   // filled, or kFiltered, or the reason it is invalid. Lateness is the pipeline's to judge.
   Verdict judge(const RawValue* fields, std::int64_t timestamp_ms, EventValues& event) const;
 
+  // The record's titles, once it counts. A string or an integer of at most kTitleBytesMax bytes; anything else is none.
+  void read_titles(const RawValue* fields, EventValues& event) const;
+
   std::size_t dimension_count() const { return dimensions_.size(); }
+  std::size_t display_count() const { return display_fields_.size(); }
 
  private:
   struct Dimension {
@@ -73,6 +78,7 @@ class Judge {
   std::int64_t max_future_ms_;
   std::vector<Dimension> dimensions_;
   std::vector<Where> where_;
+  std::vector<std::uint32_t> display_fields_;
 };
 
 // What nearly every record needs stands here, to be compiled into the loop over records; the rest is in judge.cpp.

@@ -22,7 +22,8 @@ EngineStage::EngineStage(const EngineStageParts& parts, Progress progress, Commi
       engine_(*parts.engine),
       ids_(*parts.ids),
       progress_(std::move(progress)),
-      book_(job_, options_),
+      titles_(job_),
+      book_(job_, options_, titles_),
       boards_(job_, options_.history, parts.shown.get()),
       common_(std::move(committed)),
       committed_(common_.epoch) {
@@ -64,7 +65,7 @@ Status EngineStage::restore(const PaneLogReader& log, const std::vector<PaneBloc
       rows.rows[kept++] = row;
     }
     rows.rows.resize(kept);
-    return heard(restore_block(rows, ids_, engine_));
+    return heard(restore_block(rows, ids_, engine_, titles_));
   });
   if (!status.ok()) return status;
   std::vector<ResultRecord> known;
@@ -83,6 +84,7 @@ Status EngineStage::take(BatchPtr batch) {
   probe.expired.fetch_add(admitted.expired, kRelaxed);
   probe.refused.fetch_add(admitted.refused, kRelaxed);
   ids_.resolve(*batch, engine_);
+  titles_.see(*batch, ids_);
   note_letters(*batch);
   epoch_->verdicts += batch->verdicts;
   epoch_has_input_ = true;
@@ -161,13 +163,16 @@ Result<std::unique_ptr<Epoch>> EngineStage::end_epoch(bool last) {
   }
   epoch_->number = common_.epoch + 1;
   epoch_->last = last;
-  if (parts_.keeps_partials) epoch_->partials = to_block(*partials.value(), ids_);
+  titles_.fold(*partials.value());
+  if (parts_.keeps_partials) epoch_->partials = to_block(*partials.value(), ids_, titles_, WhichTitles::kSeen);
+  titles_.forget_seen();
 
   book_.touched(*partials.value(), progress_);
   const std::int64_t rank_begin_ns = parts_.clock->monotonic_ns();
   if (Status s = heard(book_.rank_due(engine_, ids_, progress_, emit_clock_ms(), epoch_->results)); !s.ok()) return s;
   probe.rank.observe_ns(parts_.clock->monotonic_ns() - rank_begin_ns);
   book_.drop_settled(engine_, progress_, epoch_->dropped);
+  for (const auto& [board, pane] : epoch_->dropped) titles_.drop(board, pane);
   if (!epoch_->dropped.empty()) panes_dropped_since_collection_ = true;
 
   if (parts_.keeps_partials) {
@@ -211,7 +216,7 @@ Status EngineStage::bring_base(std::uint32_t partition) {
   }
   const Result<const Partials*> state = engine_.state(wanted);
   if (!state.ok()) return heard(state.status());
-  epoch_->base = PaneBase{partition, std::move(*to_block(*state.value(), ids_))};
+  epoch_->base = PaneBase{partition, std::move(*to_block(*state.value(), ids_, titles_, WhichTitles::kKnown))};
   return {};
 }
 
@@ -236,6 +241,8 @@ void EngineStage::refresh_gauges() {
   probe.items_live.store(ids_.items().live_count(), kRelaxed);
   probe.combinations_live.store(ids_.combinations().live_count(), kRelaxed);
   probe.groups_live.store(static_cast<std::int64_t>(ids_.groups_live()), kRelaxed);
+  probe.title_bytes.store(static_cast<std::int64_t>(titles_.memory_bytes()), kRelaxed);
+  probe.titles_refused.fetch_add(titles_.take_refused(), kRelaxed);
   probe.dictionary_bytes.store(static_cast<std::int64_t>(ids_.memory_bytes()), kRelaxed);
   probe.batches_free.store(static_cast<std::int64_t>(parts_.pool->free_count()), kRelaxed);
   probe.partitions.store(static_cast<std::int64_t>(progress_.partition_count()), kRelaxed);

@@ -22,6 +22,7 @@
 #include "pipeline/pipeline.hpp"
 #include "pipeline/ports.hpp"
 #include "pipeline/progress.hpp"
+#include "pipeline/title_book.hpp"
 #include "pipeline/window_book.hpp"
 
 namespace marquee {
@@ -84,6 +85,7 @@ class EngineStage {
   Engine& engine_;
   IdKeeper& ids_;
   Progress progress_;
+  TitleBook titles_;
   WindowBook book_;
   Boards boards_;
 

@@ -30,6 +30,10 @@ class IdKeeper final : public Texts {
   std::string_view group_key(LeaderboardIndex board, GroupId group) const {
     return groups_[raw(board)]->text(raw(group));
   }
+  // The group that a combination of a resolved batch is in.
+  GroupId group_of(LeaderboardIndex board, CombinationId combination) const {
+    return group_of_[raw(combination) * groups_.size() + raw(board)];
+  }
   std::uint32_t group_id_bound(LeaderboardIndex board) const { return groups_[raw(board)]->id_bound(); }
   bool group_live(LeaderboardIndex board, GroupId group) const { return groups_[raw(board)]->live(raw(group)); }
 

@@ -128,6 +128,7 @@ std::string leaderboard_meaning(const JobSpec& job, const LeaderboardSpec& board
   line(out, "window.offset_ms", board.window.offset_ms);
   line(out, "measure", board.measure == Measure::kViews ? "views" : "watch_ms");
   line(out, "top", board.top);
+  if (board.display) line(out, "display", path_text(job.event.displays[*board.display]));
   return out;
 }
 

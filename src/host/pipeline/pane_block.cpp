@@ -53,14 +53,14 @@ bool all_zero(std::string_view bytes) {
 
 }  // namespace
 
-std::string pack_pane_block_body(bool base, std::uint64_t epoch, std::string_view body) {
+std::string pack_pane_block_body(std::uint8_t version, bool base, std::uint64_t epoch, std::string_view body) {
   std::string value(kHeadBytes + ZSTD_compressBound(body.size()), '\0');
   const std::size_t packed =
       ZSTD_compress(value.data() + kHeadBytes, value.size() - kHeadBytes, body.data(), body.size(), kZstdLevel);
   MARQUEE_CHECK(!ZSTD_isError(packed));
   value.resize(kHeadBytes + packed);
   kMagic.copy(value.data(), kMagic.size());
-  put<std::uint8_t>(value, kVersionAt, kPaneBlockVersion);
+  put<std::uint8_t>(value, kVersionAt, version);
   put<std::uint8_t>(value, kKindAt, base ? 1 : 0);
   put<std::uint64_t>(value, kBodyBytesAt, body.size());
   put<std::uint64_t>(value, kEpochAt, epoch);
@@ -69,12 +69,12 @@ std::string pack_pane_block_body(bool base, std::uint64_t epoch, std::string_vie
 }
 
 std::string encode_pane_block(const PaneBlock& block) {
-  return pack_pane_block_body(block.base, block.epoch, encode_pane_block_body(block));
+  return pack_pane_block_body(block.version(), block.base, block.epoch, encode_pane_block_body(block));
 }
 
 // zstd takes at most a 256th more than it is given, rounded down, and ZSTD_compressBound(0) bytes.
 std::size_t pane_block_bytes_max(const PaneBlock& without_rows) {
-  const std::size_t counts = 5 * kVarintBytesMax;  // part, parts, groups and runs may still grow
+  const std::size_t counts = 6 * kVarintBytesMax;  // part, parts, groups, runs and titles may still grow
   const std::size_t body = encode_pane_block_body(without_rows).size() + counts;
   return kHeadBytes + body + body / 256 + ZSTD_compressBound(0);
 }
@@ -92,6 +92,7 @@ std::size_t pane_row_bytes_max(const PartialBlock& partials, const PartialBlock:
       bytes += key_bytes + key_bytes / (1u << 14) + kVarintBytesMax;
     }
   }
+  if (row.title != PartialBlock::kNoTitle) bytes += 3 * kVarintBytesMax + partials.titles[row.title].size;
   return bytes + bytes / 256 + 1;
 }
 
@@ -99,8 +100,9 @@ Result<PaneBlock> decode_pane_block(std::string_view bytes, std::size_t bytes_ma
   if (bytes.size() <= kVersionAt || !bytes.starts_with(kMagic)) {
     return refused("the value is none of marquee's: it does not begin with MQPL and a version");
   }
-  if (const auto version = get<std::uint8_t>(bytes, kVersionAt); version != kPaneBlockVersion) {
-    return refused("the value's format is version " + std::to_string(version) + ", and this marquee reads version " +
+  const auto version = get<std::uint8_t>(bytes, kVersionAt);
+  if (version < 1 || version > kPaneBlockVersion) {
+    return refused("the value's format is version " + std::to_string(version) + ", and this marquee reads versions 1 to " +
                    std::to_string(kPaneBlockVersion) + " alone");
   }
   if (bytes.size() < kHeadBytes) {
@@ -112,7 +114,7 @@ Result<PaneBlock> decode_pane_block(std::string_view bytes, std::size_t bytes_ma
   }
   const auto kind = get<std::uint8_t>(bytes, kKindAt);
   if (kind > 1 || !all_zero(bytes.substr(kKindAt + 1, kBodyBytesAt - kKindAt - 1))) {
-    return refused("the value is of a kind that version " + std::to_string(kPaneBlockVersion) + " does not have");
+    return refused("the value is of a kind that version " + std::to_string(version) + " does not have");
   }
   const auto body_bytes = get<std::uint64_t>(bytes, kBodyBytesAt);
   if (body_bytes > bytes_max) {
@@ -131,8 +133,8 @@ Result<PaneBlock> decode_pane_block(std::string_view bytes, std::size_t bytes_ma
   PaneBlock block;
   block.base = kind == 1;
   block.epoch = get<std::uint64_t>(bytes, kEpochAt);
-  if (const Status s = decode_pane_block_body(body, block); !s.ok()) {
-    return refused("the value's body is not as version " + std::to_string(kPaneBlockVersion) +
+  if (const Status s = decode_pane_block_body(version, body, block); !s.ok()) {
+    return refused("the value's body is not as version " + std::to_string(version) +
                    " has it: " + s.message());
   }
   return block;

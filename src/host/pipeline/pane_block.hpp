@@ -14,7 +14,8 @@
 
 namespace marquee {
 
-inline constexpr std::uint8_t kPaneBlockVersion = 1;
+// The newest; the version of a value is the oldest that can say what is in it: 1, or 2 where rows have titles.
+inline constexpr std::uint8_t kPaneBlockVersion = 2;
 inline constexpr Offset kNotCovered{-1};
 
 // What one epoch added to one pane-log partition, or (base) a part of that partition's whole open state. Everything but
@@ -59,6 +60,8 @@ struct PaneBlock {
   std::string meaning;           // of the job, leaderboards apart
   std::vector<Board> boards;
   PartialBlock partials;  // Row::leaderboard: index into `boards`
+
+  std::uint8_t version() const { return partials.titles.empty() ? 1 : 2; }
 };
 
 // The value's bytes. Rows may stand in any order: they come back in that of pane_row_order.hpp. The same block gives

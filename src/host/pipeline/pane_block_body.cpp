@@ -102,6 +102,36 @@ void check_row(const PaneBlock& block, const Row& row) {
   MARQUEE_CHECK(grouped ? row.group < block.partials.groups.size() : row.refused);
   MARQUEE_CHECK(row.refused == (row.item_size == 0));
   MARQUEE_CHECK(std::size_t{row.item_begin} + row.item_size <= block.partials.item_bytes.size());
+  if (row.title == PartialBlock::kNoTitle) return;
+  MARQUEE_CHECK(!row.refused && row.title < block.partials.titles.size());
+  const PartialBlock::Title& title = block.partials.titles[row.title];
+  MARQUEE_CHECK(title.size > 0 && std::size_t{title.begin} + title.size <= block.partials.title_bytes.size());
+}
+
+// Of the rows that have one, in their order.
+void append_titles(std::string& out, const PartialBlock& partials, const std::vector<std::uint32_t>& order) {
+  std::string places, times, sizes, texts;
+  std::uint64_t count = 0;
+  std::size_t next = 0;  // the place that a distance of 0 stands for
+  EventTimeMs time = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const Row& row = partials.rows[order[i]];
+    if (row.title == PartialBlock::kNoTitle) continue;
+    const PartialBlock::Title& title = partials.titles[row.title];
+    append_varint(places, i - next);
+    append_signed(times, wrapped_difference(title.time, time));
+    append_varint(sizes, title.size);
+    texts += partials.text_of(title);
+    next = i + 1;
+    time = title.time;
+    ++count;
+  }
+  MARQUEE_CHECK(count > 0 && texts.size() <= std::numeric_limits<std::uint32_t>::max());
+  append_varint(out, count);
+  out += places;
+  out += times;
+  out += sizes;
+  out += texts;
 }
 
 void append_rows(std::string& out, const PaneBlock& block) {
@@ -137,13 +167,15 @@ void append_rows(std::string& out, const PaneBlock& block) {
   out += views;
   out += watch_ms;
   out += items;
+  if (block.version() >= 2) append_titles(out, block.partials, order);
 }
 
 // --- Decoding -------------------------------------------------------------------------------------------------------
 
 class BodyReader {
  public:
-  BodyReader(std::string_view body, PaneBlock& block) : in_(body), block_(block), partials_(block.partials) {}
+  BodyReader(std::uint8_t version, std::string_view body, PaneBlock& block)
+      : version_(version), in_(body), block_(block), partials_(block.partials) {}
 
   // Nullptr, or what is wrong.
   const char* read() {
@@ -151,7 +183,11 @@ class BodyReader {
     if (const char* fault = fault_of(block_)) return fault;
     if (const char* fault = read_groups()) return fault;
     if (const char* fault = read_runs()) return fault;
-    return read_columns();
+    if (const char* fault = read_columns()) return fault;
+    if (version_ >= 2) {
+      if (const char* fault = read_titles()) return fault;
+    }
+    return in_.left() > 0 ? "bytes follow its end" : nullptr;
   }
 
  private:
@@ -277,11 +313,46 @@ class BodyReader {
     for (Row& row : partials_.rows) {
       if (!in_.varint(row.watch_ms)) return "broken within its watch times";
     }
-    if (in_.left() < item_bytes) return "broken within its items";
-    if (in_.left() > item_bytes) return "bytes follow its end";
-    partials_.item_bytes = in_.rest();
+    if (!in_.bytes(static_cast<std::size_t>(item_bytes), partials_.item_bytes)) return "broken within its items";
     return nullptr;
   }
+
+  const char* read_titles() {
+    std::size_t count = 0;
+    constexpr std::size_t kTitleBytesMin = 4;  // place, time, size, and a byte of text
+    if (!read_count(kTitleBytesMin, count)) return "broken within its titles";
+    if (count == 0) return "it is of version 2 and has no titles";
+    partials_.titles.resize(count);
+    std::uint64_t next = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      std::uint64_t step = 0;
+      if (!in_.varint(step)) return "broken within its titles' places";
+      if (step >= partials_.rows.size() - next) return "a title has none of its rows";
+      Row& row = partials_.rows[static_cast<std::size_t>(next + step)];
+      if (row.refused) return "a mark has a title";
+      row.title = static_cast<std::uint32_t>(i);
+      next += step + 1;
+    }
+    EventTimeMs time = 0;
+    for (PartialBlock::Title& title : partials_.titles) {
+      std::int64_t step = 0;
+      if (!in_.signed_varint(step)) return "broken within its titles' times";
+      time = title.time = wrapped_sum(time, step);
+    }
+    std::uint64_t bytes = 0;
+    for (PartialBlock::Title& title : partials_.titles) {
+      if (!in_.varint(title.size)) return "broken within its titles' sizes";
+      if (title.size == 0 || title.size > kTitleBytesMax) return "a title is empty, or too long";
+      title.begin = static_cast<std::uint32_t>(bytes);
+      bytes += title.size;
+      if (bytes > in_.left()) return "broken within its titles";
+    }
+    if (bytes > std::numeric_limits<std::uint32_t>::max()) return "its titles take more than 4 GiB";
+    if (!in_.bytes(static_cast<std::size_t>(bytes), partials_.title_bytes)) return "broken within its titles";
+    return nullptr;
+  }
+
+  const std::uint8_t version_;
 
   VarintReader in_;
   PaneBlock& block_;
@@ -300,9 +371,9 @@ std::string encode_pane_block_body(const PaneBlock& block) {
   return body;
 }
 
-Status decode_pane_block_body(std::string_view body, PaneBlock& block) {
+Status decode_pane_block_body(std::uint8_t version, std::string_view body, PaneBlock& block) {
   block.partials = {};
-  if (const char* fault = BodyReader(body, block).read()) return {Code::kInternal, fault};
+  if (const char* fault = BodyReader(version, body, block).read()) return {Code::kInternal, fault};
   return {};
 }
 

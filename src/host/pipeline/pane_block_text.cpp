@@ -129,7 +129,6 @@ void append_pane_block_json(std::string& out, const PaneBlock& block, const Pane
 }
 
 void append_pane_rows_json(std::string& out, const PaneBlock& block) {
-  const std::string_view items = block.partials.item_bytes;
   std::vector<std::string> groups;
   groups.reserve(block.partials.groups.size());
   for (const std::string& key : block.partials.groups) groups.push_back(group_json(key));
@@ -143,7 +142,13 @@ void append_pane_rows_json(std::string& out, const PaneBlock& block) {
     if (row.refused) {
       append_bool(out, "refused", true);
     } else {
-      append_text_member(out, "item", items.substr(row.item_begin, row.item_size));
+      append_text_member(out, "item", block.partials.item_of(row));
+      if (row.title != PartialBlock::kNoTitle) {
+        const PartialBlock::Title& title = block.partials.titles[row.title];
+        append_text_member(out, "title", block.partials.text_of(title));
+        out += ",\"title_time\":";
+        append_number(out, title.time);
+      }
     }
     append_member(out, "views", row.views);
     append_member(out, "watch_ms", row.watch_ms);

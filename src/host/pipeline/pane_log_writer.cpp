@@ -9,17 +9,6 @@
 #include "pipeline/pane_row_order.hpp"
 
 namespace marquee {
-namespace {
-
-void append_row(PartialBlock& to, const PartialBlock& from, PartialBlock::Row row) {
-  const std::string_view item = std::string_view(from.item_bytes).substr(row.item_begin, row.item_size);
-  row.item_begin = static_cast<std::uint32_t>(to.item_bytes.size());
-  to.item_bytes += item;
-  to.rows.push_back(row);
-}
-
-}  // namespace
-
 std::uint32_t pane_log_partition(std::string_view leaderboard, std::string_view group_key, std::uint32_t count) {
   std::uint64_t hash = 0xcbf29ce484222325;
   const auto mix = [&](std::string_view bytes) {
@@ -109,7 +98,7 @@ std::vector<PartialBlock> PaneLogWriter::cut(const PartialBlock& partials) const
       partition = place.partition;
       row.group = place.group;
     }
-    append_row(parts[partition], partials, row);
+    parts[partition].append(partials, row);
   }
   return parts;
 }
@@ -206,7 +195,7 @@ Status PaneLogWriter::append_parts(PaneBlock& block, const PartialBlock& rows) {
       }
       row.group = group;
     }
-    append_row(parts.back(), rows, row);
+    parts.back().append(rows, row);
   }
   Written& written = written_.emplace_back(Written{block.partition, block.base, 0, block.epoch, block.covered});
   block.parts = static_cast<std::uint32_t>(parts.size());

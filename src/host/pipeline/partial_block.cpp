@@ -7,7 +7,8 @@
 
 namespace marquee {
 
-std::shared_ptr<PartialBlock> to_block(const Partials& partials, const IdKeeper& ids) {
+std::shared_ptr<PartialBlock> to_block(const Partials& partials, const IdKeeper& ids, const TitleBook& titles,
+                                       WhichTitles which) {
   auto block = std::make_shared<PartialBlock>();
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> group_index;
   for (const PanePartials& pane : partials.panes) {
@@ -32,12 +33,17 @@ std::shared_ptr<PartialBlock> to_block(const Partials& partials, const IdKeeper&
       out.item_size = static_cast<std::uint32_t>(text.size());
       block->item_bytes += text;
       MARQUEE_CHECK(block->item_bytes.size() <= 0xffffffff);  // offsets into it have 32 bits
+      if (!titles.is_used()) continue;
+      const auto title = which == WhichTitles::kSeen
+                             ? titles.seen_of(pane.leaderboard, pane.pane, row.group, row.item)
+                             : titles.known_of(pane.leaderboard, pane.pane, row.group, row.item);
+      if (title) block->set_title(out, title->time, title->text);
     }
   }
   return block;
 }
 
-Status restore_block(const PartialBlock& block, IdKeeper& ids, Engine& engine) {
+Status restore_block(const PartialBlock& block, IdKeeper& ids, Engine& engine, TitleBook& titles) {
   std::map<std::pair<std::uint32_t, std::int64_t>, PanePartials> panes;
   for (const PartialBlock::Row& row : block.rows) {
     PanePartials& pane = panes[{row.leaderboard, row.pane}];
@@ -46,8 +52,11 @@ Status restore_block(const PartialBlock& block, IdKeeper& ids, Engine& engine) {
     PartialRow& out = pane.rows.emplace_back();
     out.group =
         row.group == PartialBlock::kNoGroup ? kRefusedGroup : ids.group(pane.leaderboard, block.groups[row.group]);
-    const std::string_view text = std::string_view(block.item_bytes).substr(row.item_begin, row.item_size);
-    out.item = row.refused || out.group == kRefusedGroup ? kRefusedItem : ids.item(text, engine);
+    out.item = row.refused || out.group == kRefusedGroup ? kRefusedItem : ids.item(block.item_of(row), engine);
+    if (row.title != PartialBlock::kNoTitle) {
+      const PartialBlock::Title& title = block.titles[row.title];
+      titles.restore(pane.leaderboard, pane.pane, out.group, out.item, title.time, block.text_of(title));
+    }
     out.views = row.views;
     out.watch_ms = row.watch_ms;
   }

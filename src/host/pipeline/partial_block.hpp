@@ -6,13 +6,18 @@
 #include "core/engine.hpp"
 #include "pipeline/ids.hpp"
 #include "pipeline/ports.hpp"
+#include "pipeline/title_book.hpp"
 
 namespace marquee {
 
-// Cost: one copy of each item's text, one of each group's key per block.
-std::shared_ptr<PartialBlock> to_block(const Partials& partials, const IdKeeper& ids);
+// Which titles go with rows: those that the epoch has seen, or all that are known.
+enum class WhichTitles : std::uint8_t { kSeen, kKnown };
 
-// Gives ids to the block's texts and restores its rows into the engine.
-Status restore_block(const PartialBlock& block, IdKeeper& ids, Engine& engine);
+// Cost: one copy of each item's text and title, one of each group's key per block.
+std::shared_ptr<PartialBlock> to_block(const Partials& partials, const IdKeeper& ids, const TitleBook& titles,
+                                       WhichTitles which);
+
+// Gives ids to the block's texts and restores its rows into the engine, and their titles.
+Status restore_block(const PartialBlock& block, IdKeeper& ids, Engine& engine, TitleBook& titles);
 
 }  // namespace marquee

@@ -118,6 +118,8 @@ struct LetterOut {
 
 // Partials in text: what an epoch added, or a part of the open state.
 struct PartialBlock {
+  static constexpr std::uint32_t kNoGroup = 0xffffffff;
+  static constexpr std::uint32_t kNoTitle = 0xffffffff;
   struct Row {
     std::uint32_t leaderboard = 0;
     std::int64_t pane = 0;
@@ -125,13 +127,31 @@ struct PartialBlock {
     bool refused = false;     // a mark: entry (group, item 0), or, with group == kNoGroup, (0, 0)
     std::uint32_t item_begin = 0;
     std::uint32_t item_size = 0;
+    std::uint32_t title = kNoTitle;  // index into titles
     std::uint64_t views = 0;
     std::uint64_t watch_ms = 0;
   };
-  static constexpr std::uint32_t kNoGroup = 0xffffffff;
+  // The best that the row's events carry: of the highest event time, then the greatest bytes. Never empty.
+  struct Title {
+    EventTimeMs time = 0;
+    std::uint32_t begin = 0;
+    std::uint32_t size = 0;
+  };
   std::vector<std::string> groups;  // group keys (core/result.hpp, append_key_part)
   std::string item_bytes;
   std::vector<Row> rows;
+  std::vector<Title> titles;  // of some rows, one each
+  std::string title_bytes;
+
+  std::string_view item_of(const Row& row) const {
+    return std::string_view(item_bytes).substr(row.item_begin, row.item_size);
+  }
+  std::string_view text_of(const Title& title) const {
+    return std::string_view(title_bytes).substr(title.begin, title.size);
+  }
+  // A row of another block, with its item and title.
+  void append(const PartialBlock& from, Row row);
+  void set_title(Row& row, EventTimeMs time, std::string_view text);
 };
 
 // What the pane log must know of a leaderboard besides its rows.

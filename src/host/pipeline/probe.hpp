@@ -40,6 +40,7 @@ struct Probe {
   Counter messages_read{0};
   Counter expired{0};          // (event, leaderboard) pairs for a pane the job had settled
   Counter refused{0};          // (event, leaderboard) pairs that a budget refused
+  Counter titles_refused{0};   // titles that limits.title_bytes had no room for
   Counter results{0};          // result records committed
   Counter letters_dead{0};     // dead letters committed
   Counter letters_late{0};     // late letters committed
@@ -64,6 +65,7 @@ struct Probe {
   Gauge groups_live{0};  // over all leaderboards
   Gauge engine_bytes{0};
   Gauge dictionary_bytes{0};
+  Gauge title_bytes{0};
   Gauge batches_free{0};
   Gauge partitions{0};
   Gauge partitions_idle{0};

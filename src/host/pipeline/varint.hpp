@@ -57,7 +57,12 @@ class VarintReader {
   explicit VarintReader(std::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
 
   std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
-  std::string_view rest() const { return {at_, left()}; }
+  bool bytes(std::size_t size, std::string& copy) {
+    if (size > left()) return false;
+    copy.assign(at_, size);
+    at_ += size;
+    return true;
+  }
 
   template <std::unsigned_integral T>
   bool varint(T& value) {

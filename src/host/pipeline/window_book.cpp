@@ -14,8 +14,8 @@ bool window_settled(const WindowSpec& spec, WindowIndex w, EventTimeMs watermark
 
 }  // namespace
 
-WindowBook::WindowBook(const JobSpec& job, const PipelineOptions& options)
-    : job_(job), options_(options), boards_(job.leaderboards.size()) {}
+WindowBook::WindowBook(const JobSpec& job, const PipelineOptions& options, const TitleBook& titles)
+    : job_(job), options_(options), titles_(titles), boards_(job.leaderboards.size()) {}
 
 WindowBook::Admitted WindowBook::admit(Batch& batch, const Progress& progress) {
   Admitted admitted;
@@ -192,7 +192,8 @@ Status WindowBook::rank_window(LeaderboardIndex index, WindowIndex w, Window& wi
     r.rows.reserve(g.row_count);
     for (std::uint32_t i = 0; i < g.row_count; ++i) {
       const RankedRow& row = ranking_.rows[g.first_row + i];
-      r.rows.push_back({std::string(ids.item_text(row.item)), row.views, row.watch_ms});
+      ResultRow& shown = r.rows.emplace_back(ResultRow{std::string(ids.item_text(row.item)), row.views, row.watch_ms});
+      if (spec.display) shown.title = titles_.best(index, panes, g.group, row.item);
     }
   }
   return {};

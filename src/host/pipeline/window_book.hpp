@@ -18,12 +18,14 @@
 #include "pipeline/ids.hpp"
 #include "pipeline/pipeline.hpp"
 #include "pipeline/progress.hpp"
+#include "pipeline/title_book.hpp"
 
 namespace marquee {
 
 class WindowBook {
  public:
-  WindowBook(const JobSpec& job, const PipelineOptions& options);
+  // All outlive it. `titles`: what results show of items.
+  WindowBook(const JobSpec& job, const PipelineOptions& options, const TitleBook& titles);
 
   struct Admitted {
     std::uint64_t expired = 0;  // (event, leaderboard) pairs for panes the job had settled
@@ -88,6 +90,7 @@ class WindowBook {
 
   const JobSpec& job_;
   const PipelineOptions& options_;
+  const TitleBook& titles_;
   std::vector<Board> boards_;
   std::size_t open_panes_ = 0;
   EventTimeMs ranked_watermark_ = kNoTime;  // job watermark at the last rank_due

@@ -345,6 +345,8 @@ std::optional<ApiProblem> Api::leaderboards(const RequestTarget& target, const S
     append_number(out, std::uint64_t{spec.top});
     out += R"(,"emit_every_ms":)";
     append_number(out, spec.emit_every_ms);
+    out += R"(,"titles":)";
+    append_bool(out, spec.display.has_value());
     out += R"(,"group_count":)";
     append_number(out, std::uint64_t{groups.size()});
     out += R"(,"groups":[)";

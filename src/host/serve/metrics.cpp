@@ -192,6 +192,9 @@ constexpr MetricRow kMetrics[] = {
     {"marquee_refused_events_total", kCounter, "",
      "Events that a leaderboard could not place because a budget was hit; results they touch say exact = false.",
      figure_of<&Probe::refused>},
+    {"marquee_titles_refused_total", kCounter, "",
+     "Titles that limits.title_bytes had no room for; their items are shown without, or with an older one.",
+     figure_of<&Probe::titles_refused>},
     {"marquee_results_total", kCounter, "", "Result records committed.", figure_of<&Probe::results>},
     {"marquee_dead_letters_total", kCounter, "", "Dead letters committed.", figure_of<&Probe::letters_dead>},
     {"marquee_late_letters_total", kCounter, "", "Late letters committed.", figure_of<&Probe::letters_late>},
@@ -259,6 +262,7 @@ constexpr MetricRow kMetrics[] = {
     {"marquee_groups", kGauge, "", "Groups alive, over all leaderboards.", figure_of<&Probe::groups_live>},
     {"marquee_engine_memory_bytes", kGauge, "", "Memory of the engine's tables.", figure_of<&Probe::engine_bytes>},
     {"marquee_dictionary_memory_bytes", kGauge, "", "Memory of the dictionary.", figure_of<&Probe::dictionary_bytes>},
+    {"marquee_title_memory_bytes", kGauge, "", "Memory of titles, of leaderboards that display some.", figure_of<&Probe::title_bytes>},
     {"marquee_batches_free", kGauge, "", "Batches waiting to be filled; 0 is backpressure.",
      figure_of<&Probe::batches_free>},
 
