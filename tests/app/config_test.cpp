@@ -123,6 +123,7 @@ combinations = 2
 groups = 3
 entries = 4
 open_panes = 500
+title_bytes = "1MiB"
 [http]
 enabled = false
 listen = "[::1]:9999"
@@ -140,9 +141,13 @@ window = "cumulative 1d step 6h offset 5h30m"
 measure = "watch_ms"
 top = 1000
 emit_every = "2s"
+display = "content.title"
 [[leaderboard]]
 name = "b"
 by = ["category"]
+[[leaderboard]]
+name = "c"
+display = "content.title"
 )");
   EXPECT_EQ(config.source.brokers, "a:1,b:2");
   EXPECT_THAT(config.source.topics, ElementsAre("one", "two"));
@@ -182,6 +187,7 @@ by = ["category"]
   EXPECT_EQ(config.job.budgets.groups, 3u);
   EXPECT_EQ(config.job.budgets.entries, 4u);
   EXPECT_EQ(config.job.budgets.open_panes, 500u);
+  EXPECT_EQ(config.job.budgets.title_bytes, 1u << 20);
   EXPECT_FALSE(config.http.enabled);
   EXPECT_EQ(config.http.listen, "[::1]:9999");
   EXPECT_EQ(config.http.token_file, "/run/secrets/token");
@@ -198,7 +204,12 @@ by = ["category"]
   EXPECT_EQ(config.job.event.dimensions[1].default_value, "unknown");
   EXPECT_THAT(config.job.event.dimensions[1].path.keys, ElementsAre("geo", "country"));
   EXPECT_EQ(config.job.event.dimensions[2].name, "zone");
-  ASSERT_EQ(config.job.leaderboards.size(), 2u);
+  ASSERT_EQ(config.job.leaderboards.size(), 3u);
+  ASSERT_EQ(config.job.event.displays.size(), 1u);
+  EXPECT_THAT(config.job.event.displays[0].keys, ElementsAre("content", "title"));
+  EXPECT_EQ(config.job.leaderboards[0].display, 0u);
+  EXPECT_EQ(config.job.leaderboards[1].display, std::nullopt);
+  EXPECT_EQ(config.job.leaderboards[2].display, 0u);
   EXPECT_THAT(config.job.leaderboards[0].by, ElementsAre(2u, 1u));
   EXPECT_THAT(config.job.leaderboards[1].by, ElementsAre(0u));
   EXPECT_EQ(config.job.leaderboards[0].window.offset_ms, 19'800'000);

@@ -1,4 +1,5 @@
 // What the decoder does to a batch, beside verdicts.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -65,6 +66,35 @@ TEST(Decoder, WithoutDimensionsThereIsOneCombination) {
   EXPECT_EQ(bench.run(Framing::kMessages)[1], (Outcome{Verdict::kCounted, "m-2||1002|2"}));
   EXPECT_EQ(bench.batch.combination()[0], bench.batch.combination()[1]);
   EXPECT_NE(bench.batch.combination()[0], kRefusedCombination);
+}
+
+TEST(Decoder, TitlesOfEachEventAreKeptAndNoneIsWrong) {
+  JobSpec job = plain_job();
+  job.event.displays = {{{"title"}}, {{"meta", "name"}}};
+  Bench bench(job);
+  const auto append = [&](const std::string& more) {
+    bench.append(R"({"content_id":"m","category":"c","event_time":1)" + more + "}");
+  };
+  append(R"(,"title":"plain","meta":{"name":7})");
+  bench.append("{broken");
+  append(R"(,"title":"\u00e9t\u00e9")");
+  append(R"(,"title":true,"meta":{"name":1.5})");
+  append(R"(,"title":"","meta":{"name":")" + std::string(256, 'n') + "\"}");
+  append(R"(,"title":null,"meta":{"name":")" + std::string(257, 'n') + "\"}");
+  split_records(bench.batch, 0, Framing::kMessages);
+  bench.decoder.decode(bench.batch, 0, bench.batch.records.size());
+  ASSERT_EQ(bench.batch.event_count, 5u);
+  // What was unescaped stays although the decoder goes on.
+  Batch other(BatchShape{});
+  other.append(R"({"content_id":"\u0078","category":"\u0079","event_time":1,"title":"\u007a\u007a\u007a"})", 0,
+               Offset{0}, -1);
+  split_records(other, 0, Framing::kMessages);
+  bench.decoder.decode(other, 0, 1);
+  const std::string longest(256, 'n');
+  EXPECT_THAT(bench.batch.titles,
+              ::testing::ElementsAre("plain", "7", "\xc3\xa9t\xc3\xa9", "", "", "", "", longest, "", ""));
+  bench.batch.clear();
+  EXPECT_TRUE(bench.batch.titles.empty());
 }
 
 TEST(Decoder, WatchWithoutAPathIsZero) {

@@ -148,8 +148,8 @@ void choose_leaderboards(Rng& rng, Schema& schema) {
 }
 
 std::vector<std::string> random_titles(Rng& rng) {
-  std::vector<std::string> pool = {"The Third Man", "Z",   "7",        "-0",  "0",   "\xC3\x89t\xC3\xA9", "\xE4\xB8\xAD",
-                                   "<b>bold</b>",   "q\"", "a\tb\nc", "The", "true"};
+  std::vector<std::string> pool = {"The Third Man", "Z",           "7",   "-0",      "0",   "\xC3\x89t\xC3\xA9",
+                                   "\xE4\xB8\xAD",  "<b>bold</b>", "q\"", "a\tb\nc", "The", "true"};
   pool.push_back(std::string(256, 't'));
   return some_of(rng, pool, rng.pick(std::vector<std::size_t>{1, 2, 4, 12}));
 }

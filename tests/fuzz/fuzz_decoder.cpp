@@ -33,13 +33,14 @@ JobSpec make_job(std::uint8_t choice) {
   job.event.watch = {{"w"}};
   job.event.watch_unit = choice & 8 ? WatchUnit::kSeconds : WatchUnit::kMilliseconds;
   job.event.dimensions = {{"c", {{"c"}}, std::nullopt}, {"g", {{"g", "x"}}, "-"}};
+  job.event.displays = {{{"n"}}};
   if (choice & 16) job.event.where = {{{{"c"}}, {"a", "7", "true", "sixteen bytes 16", "a longer text than that"}}};
   return job;
 }
 
 struct Event {
   std::uint32_t record;
-  std::string item, combination;
+  std::string item, combination, title;
   std::int64_t time_ms;
   std::uint32_t watch_ms;
   friend bool operator==(const Event&, const Event&) = default;
@@ -55,7 +56,8 @@ struct Side {
                   batch.pending_combinations.size() == batch.event_count);
     for (std::uint32_t e = 0; e < batch.event_count; ++e) {
       out.push_back({batch.record()[e], std::string(batch.pending_items[e].bytes),
-                     std::string(batch.pending_combinations[e].bytes), batch.time_ms()[e], batch.watch_ms()[e]});
+                     std::string(batch.pending_combinations[e].bytes), std::string(batch.titles[e]), batch.time_ms()[e],
+                     batch.watch_ms()[e]});
     }
     return out;
   }
@@ -138,6 +140,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         batch->event_count = 0;
         batch->pending_items.clear();
         batch->pending_combinations.clear();
+        batch->titles.clear();
       }
     }
     check_malformed(*a);

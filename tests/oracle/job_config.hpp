@@ -37,7 +37,7 @@ struct Leaderboard {
   Window window;
   Measure measure = Measure::kViews;
   std::size_t top = 10;
-  std::string display_path;  // where titles stand; empty: none are shown
+  std::string display_path{};  // where titles stand; empty: none are shown
   bool operator==(const Leaderboard&) const = default;
 };
 

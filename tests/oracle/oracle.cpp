@@ -241,7 +241,8 @@ std::string result_json(const Result& result, bool is_final) {
     const Row& row = result.ranking[i];
     if (i > 0) out += ',';
     out += "{\"rank\":" + std::to_string(i + 1) + ",\"item\":" + json::quote(row.item) +
-           (row.title.empty() ? "" : ",\"title\":" + json::quote(row.title)) + ",\"views\":" + std::to_string(row.views) + ",\"watch_ms\":" + std::to_string(row.watch_ms) + "}";
+           (row.title.empty() ? "" : ",\"title\":" + json::quote(row.title)) +
+           ",\"views\":" + std::to_string(row.views) + ",\"watch_ms\":" + std::to_string(row.watch_ms) + "}";
   }
   return out + "]}";
 }

@@ -132,10 +132,34 @@ def read_rows(body: Body, leaderboards: list, groups: list) -> list:
     return rows
 
 
+def read_titles(body: Body, rows: list) -> list:
+    """The rows with their titles, which stand behind the items."""
+    count = body.number()
+    expect(count > 0, "version 2 without titles")
+    distances = [body.number() for _ in range(count)]
+    times = running_sums([body.signed() for _ in range(count)])
+    sizes = [body.number() for _ in range(count)]
+    titles = {}
+    place = -1
+    for distance, time, size in zip(distances, times, sizes, strict=True):
+        place += 1 + distance
+        expect(place < len(rows) and "item" in rows[place] and 0 < size <= 256, "a title of nothing")
+        time = (time + (1 << 63)) % (1 << 64) - (1 << 63)
+        titles[place] = (body.bytes(size).decode(), time)
+    titled = []
+    for i, row in enumerate(rows):
+        if i in titles:
+            counts = {name: row[name] for name in ("views", "watch_ms")}
+            front = {name: value for name, value in row.items() if name not in counts}
+            row = front | {"title": titles[i][0], "title_time": titles[i][1]} | counts
+        titled.append(row)
+    return titled
+
+
 def read_value(value: bytes) -> tuple[dict, list]:
     """What the value says of itself, and its rows."""
     expect(len(value) > 4 and value[:4] == b"MQPL", "not a value of the pane log")
-    expect(value[4] == 1, f"version {value[4]}")
+    expect(value[4] in (1, 2), f"version {value[4]}")
     expect(len(value) > 32 and value[5:8] == bytes(3), "the head is damaged")
     checksum, kind, zero, size, epoch = struct.unpack_from("<IB3sQQ", value, 8)
     expect(checksum == zlib.crc32(value[12:]), "the checksum is another")
@@ -152,6 +176,8 @@ def read_value(value: bytes) -> tuple[dict, list]:
     head["leaderboards"] = body.list(lambda: read_leaderboard(body))
     groups = body.list(lambda: body.list(body.text))
     rows = read_rows(body, head["leaderboards"], groups)
+    if value[4] == 2:
+        rows = read_titles(body, rows)
     expect(body.at == len(body.data), "bytes follow the body's end")
     head["groups"] = len(groups)
     head["rows"] = len(rows)

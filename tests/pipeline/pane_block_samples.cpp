@@ -22,6 +22,8 @@ std::vector<PaneBlock> samples() {
   quoted.boards[0].name = "\"quoted\" \\ \n \x01";
   quoted.partials.groups = {test::group_key({"", "caf\xc3\xa9", std::string(300, 'g')})};
   test::add_row(quoted, 0, 29396667, 0, "\xf0\x9f\x8e\xac", 1, 86'400'000);
+  PaneBlock& titled = blocks.emplace_back(test::small_block());
+  titled.partials.set_title(titled.partials.rows[0], 1'763'800'000'000, "Caf\xc3\xa9 \"quoted\"");
   test::BlockMaker maker(20'261'125);
   for (int i = 0; i < 150; ++i) blocks.push_back(maker.make(i % 50 == 0 ? 20'000 : maker.below(80), 20, true));
   return blocks;

@@ -105,6 +105,19 @@ TEST(PaneBlock, KeepsTheEndsOfEveryRange) {
   EXPECT_EQ(named_rows(back), named_rows(block));
 }
 
+TEST(PaneBlock, TitlesMakeItsVersionTwo) {
+  PaneBlock block = small_block();
+  EXPECT_EQ(encode_pane_block(block)[4], 1);
+  add_row(block, 0, 29396666, 0, "m-2", 1, 0);
+  block.partials.set_title(block.partials.rows[1], 1763800000000, "The Third Man");
+  const std::string bytes = encode_pane_block(block);
+  EXPECT_EQ(bytes[4], 2);
+  const PaneBlock back = decoded(bytes);
+  EXPECT_EQ(named_rows(back), named_rows(block));
+  EXPECT_EQ(back.partials.rows[0].title, PartialBlock::kNoTitle);
+  EXPECT_EQ(back.partials.text_of(back.partials.titles.at(back.partials.rows[1].title)), "The Third Man");
+}
+
 TEST(PaneBlock, MarksAreNotItems) {
   PaneBlock block = small_block();
   add_row(block, 0, 29396666, 0, "", 5, 50);
@@ -175,7 +188,7 @@ TEST(PaneBlock, IsRefusedWhereItIsCutOffOrSomethingFollows) {
 }
 
 TEST(PaneBlock, UnknownVersionIsSaidBeforeAnythingElseIsLookedAt) {
-  EXPECT_THAT(fault("MQPL\2"), HasSubstr("format is version 2, and this marquee reads version 1"));
+  EXPECT_THAT(fault("MQPL\3"), HasSubstr("format is version 3, and this marquee reads versions 1 to 2"));
   EXPECT_THAT(fault(std::string("MQPL\0", 5)), HasSubstr("format is version 0"));
   EXPECT_THAT(fault(std::string("MQPL\xff no checksum, no body, nothing of ours", 40)), HasSubstr("version 255"));
 }
@@ -242,7 +255,8 @@ TEST(PaneBlockBody, OneGroupOneRunOneRow) {
   const PaneBlock block = decoded(pack_pane_block_body(1, true, 3, body));
   EXPECT_TRUE(block.base);
   EXPECT_EQ(block.epoch, 3u);
-  EXPECT_EQ(named_rows(block), (std::vector<test::NamedRow>{{"", 1, "key " + group_key({"g"}), false, "i", 8, 9}}));
+  EXPECT_EQ(named_rows(block),
+            (std::vector<test::NamedRow>{{"", 1, "key " + group_key({"g"}), false, "i", 8, 9, "", 0}}));
   EXPECT_EQ(encode_pane_block_body(block), body);
 }
 
@@ -275,6 +289,28 @@ TEST(PaneBlockBody, WhatEncodingWouldNotHaveWrittenIsRefused) {
   EXPECT_EQ(rest(numbers({0, 2, 0, 0, 0, 1, 0, 2, 0, 1}) + marks), "none");
   EXPECT_THAT(rest(numbers({0, 2, 0, 2, 0, 1, 0, 1, 0, 1}) + marks), HasSubstr("not in order")) << "panes 1, 0";
   EXPECT_THAT(rest(numbers({0, 2, 0, 0, 0, 1, 0, 0, 0, 1}) + marks), HasSubstr("not in order")) << "the same twice";
+}
+
+TEST(PaneBlockBody, TitlesThatEncodingWouldNotHaveWrittenAreRefused) {
+  PaneBlock block = small_block();
+  add_row(block, 0, 29396666, 0, "", 5, 50);  // a mark, behind the item
+  const std::string rows = encode_pane_block_body(block);
+  const auto fault_of = [&](std::string_view titles) {
+    return fault(pack_pane_block_body(2, false, 7, rows + std::string(titles)));
+  };
+  using std::string_view_literals::operator""sv;
+  // One: of the first row, at time 1, of one byte.
+  EXPECT_EQ(fault_of("\1\0\2\1T"sv), "none");
+  EXPECT_THAT(fault_of(""), HasSubstr("broken within its titles"));
+  EXPECT_THAT(fault_of("\0"sv), HasSubstr("version 2 and has no titles"));
+  EXPECT_THAT(fault_of("\1\1\2\1T"sv), HasSubstr("a mark has a title"));
+  EXPECT_THAT(fault_of("\1\2\2\1T"sv), HasSubstr("a title has none of its rows"));
+  EXPECT_THAT(fault_of("\1\0\2\0T"sv), HasSubstr("a title is empty, or too long"));
+  EXPECT_THAT(fault_of("\1\0\2\x81\2T"sv), HasSubstr("a title is empty, or too long"));
+  EXPECT_THAT(fault_of("\1\0\2\2T"sv), HasSubstr("broken within its titles"));
+  EXPECT_THAT(fault_of("\1\0\2\1TT"sv), HasSubstr("bytes follow its end"));
+  EXPECT_THAT(fault_of("\2\0\2\1T\1\1\1"sv), HasSubstr("title"));
+  EXPECT_THAT(fault(pack_pane_block_body(1, false, 7, rows + "\1\0\2\1T")), HasSubstr("bytes follow its end"));
 }
 
 TEST(PaneBlockBody, CountsThatCannotBeAreRefusedBeforeAnythingIsMadeForThem) {

@@ -17,15 +17,19 @@
 namespace marquee::test {
 
 // A row with what it names in full.
-using NamedRow = std::tuple<std::string, std::int64_t, std::string, bool, std::string, std::uint64_t, std::uint64_t>;
+using NamedRow = std::tuple<std::string, std::int64_t, std::string, bool, std::string, std::uint64_t, std::uint64_t,
+                            std::string, EventTimeMs>;
 
 inline std::vector<NamedRow> named_rows(const PaneBlock& block) {
   std::vector<NamedRow> rows;
   for (const PartialBlock::Row& row : block.partials.rows) {
+    const PartialBlock::Title* title =
+        row.title == PartialBlock::kNoTitle ? nullptr : &block.partials.titles.at(row.title);
     rows.emplace_back(block.boards.at(row.leaderboard).name, row.pane,
                       row.group == PartialBlock::kNoGroup ? "none" : "key " + block.partials.groups.at(row.group),
                       row.refused, block.partials.item_bytes.substr(row.item_begin, row.item_size), row.views,
-                      row.watch_ms);
+                      row.watch_ms, title == nullptr ? "" : block.partials.text_of(*title),
+                      title == nullptr ? 0 : title->time);
   }
   return rows;
 }
@@ -46,7 +50,7 @@ inline void add_row(PaneBlock& block, std::uint32_t leaderboard, std::int64_t pa
                     std::string_view item, std::uint64_t views, std::uint64_t watch_ms) {
   PartialBlock& p = block.partials;
   p.rows.push_back({leaderboard, pane, group, item.empty(), static_cast<std::uint32_t>(p.item_bytes.size()),
-                    static_cast<std::uint32_t>(item.size()), views, watch_ms});
+                    static_cast<std::uint32_t>(item.size()), views, watch_ms, PartialBlock::kNoTitle});
   p.item_bytes += item;
 }
 
@@ -71,6 +75,7 @@ class BlockMaker {
   PaneBlock make(std::size_t rows, std::size_t text_bytes_max = 24, bool letters = false) {
     text_bytes_max_ = text_bytes_max;
     letters_ = letters;
+    titles_ = coin();
     PaneBlock block;
     block.base = coin();
     block.epoch = number();
@@ -118,6 +123,10 @@ class BlockMaker {
     add_row(block, static_cast<std::uint32_t>(below(block.boards.size())), pane,
             grouped ? static_cast<std::uint32_t>(below(block.partials.groups.size())) : PartialBlock::kNoGroup, item,
             number(), number());
+    if (!item.empty() && titles_ && coin()) {
+      std::string title = text().substr(0, kTitleBytesMax - 1) + "t";
+      block.partials.set_title(block.partials.rows.back(), integer(), title);
+    }
   }
 
   bool coin() { return below(2) == 0; }
@@ -132,6 +141,7 @@ class BlockMaker {
   std::mt19937_64 rng_;
   std::size_t text_bytes_max_ = 0;
   bool letters_ = false;
+  bool titles_ = false;
 };
 
 }  // namespace marquee::test

@@ -71,14 +71,15 @@ TEST_F(ApiTest, TheOpenApiDocumentNamesEveryPathOfTheApi) {
 
 TEST_F(ApiTest, LeaderboardsSayWhatThereIsToAskFor) {
   publish_past();
-  EXPECT_EQ(get("/api/v1/leaderboards").body,
-            R"({"schema":1,"epoch":7,"leaderboards":[{"name":"trending","by":["category"],)"
-            R"("window":{"text":"tumbling 1m","kind":"tumbling","size_ms":60000,"step_ms":60000,"offset_ms":0},)"
-            R"("measure":"views","top":3,"emit_every_ms":1000,"titles":false,"group_count":3,"groups":[["movie"],["live"],["show"]]},)"
-            R"({"name":"local","by":["category","country"],)"
-            R"("window":{"text":"tumbling 1m","kind":"tumbling","size_ms":60000,"step_ms":60000,"offset_ms":0},)"
-            R"("measure":"views","top":2,"emit_every_ms":1000,"titles":false,"group_count":0,"groups":[]}]})"
-            "\n");
+  EXPECT_EQ(
+      get("/api/v1/leaderboards").body,
+      R"({"schema":1,"epoch":7,"leaderboards":[{"name":"trending","by":["category"],)"
+      R"("window":{"text":"tumbling 1m","kind":"tumbling","size_ms":60000,"step_ms":60000,"offset_ms":0},)"
+      R"("measure":"views","top":3,"emit_every_ms":1000,"titles":false,"group_count":3,"groups":[["movie"],["live"],["show"]]},)"
+      R"({"name":"local","by":["category","country"],)"
+      R"("window":{"text":"tumbling 1m","kind":"tumbling","size_ms":60000,"step_ms":60000,"offset_ms":0},)"
+      R"("measure":"views","top":2,"emit_every_ms":1000,"titles":false,"group_count":0,"groups":[]}]})"
+      "\n");
   EXPECT_THAT(get("/api/v1/leaderboards?leaderboard=trending&limit=1").body,
               HasSubstr(R"("group_count":3,"groups":[["movie"]]}]})"));
   EXPECT_THAT(get("/api/v1/leaderboards?leaderboard=trending&match=OVI").body,

@@ -45,6 +45,10 @@ void rank_by(LeaderboardSpec& spec, oracle::Leaderboard& config, Rng& rng) {
   spec.top = static_cast<std::uint32_t>(rng.between(1, 4));
   config.top = spec.top;
   spec.emit_every_ms = rng.between(0, 100);
+  if (rng.chance(60)) {
+    spec.display = 0;
+    config.display_path = "n";
+  }
 }
 
 void add_first_board(Job& job, Rng& rng, const std::string& name) {
@@ -84,6 +88,7 @@ Job make_job(Rng& rng) {
   job.spec.event.time.keys = {"t"};
   job.spec.event.watch.keys = {"w"};
   job.spec.event.dimensions = {{"category", {{"c"}}, std::nullopt}, {"country", {{"l"}}, "zz"}};
+  job.spec.event.displays = {{{"n"}}};
   job.config.item_path = "id";
   job.config.time_path = "t";
   job.config.watch_path = "w";
@@ -166,6 +171,8 @@ Input make_input(Rng& rng) {
       s += rng.chance(50) ? ",\"c\":\"movie\"" : ",\"c\":\"show\"";
     }
     if (rng.chance(70)) s += rng.chance(50) ? ",\"l\":\"in\"" : ",\"l\":\"fr\"";
+    // Items change their titles back and forth, and often enough at the same time.
+    if (rng.chance(80)) s += ",\"n\":\"" + std::string(1 + rng.below(30), static_cast<char>('a' + rng.below(4))) + "\"";
     return s + "}";
   };
   const auto record = [&](std::size_t i) {

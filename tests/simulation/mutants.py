@@ -104,6 +104,50 @@ ALL = [
         "log_.append(block.partition, std::move(value), block.base)",
         "log_.append(block.partition, std::move(value), true)",
     ),
+    # --- titles
+    mutant(
+        "titles-not-written",
+        "keeps titles out of the pane log",
+        "partial_block.cpp",
+        "if (title) block->set_title(out, title->time, title->text);",
+        "static_cast<void>(title);",
+    ),
+    mutant(
+        "titles-not-restored",
+        "forgets titles in a recovery",
+        "partial_block.cpp",
+        "titles.restore(pane.leaderboard, pane.pane, out.group, out.item, title.time, block.text_of(title));",
+        "static_cast<void>(title); static_cast<void>(titles);",
+    ),
+    mutant(
+        "titles-not-in-bases",
+        "puts into a base what the epoch has seen of titles, not all that is known",
+        "engine_stage.cpp",
+        "WhichTitles::kKnown",
+        "WhichTitles::kSeen",
+    ),
+    mutant(
+        "title-ties",
+        "takes the least bytes where two titles are of one time",
+        "title_book.cpp",
+        "time == slot.time && text < now",
+        "time == slot.time && text > now",
+    ),
+    mutant(
+        "title-of-another-time",
+        "takes the title that was seen last",
+        "title_book.cpp",
+        "if (time < slot.time) return true;",
+        "",
+    ),
+    mutant(
+        "titles-of-the-epoch-alone",
+        "forgets what it has known of titles when an epoch ends",
+        "engine_stage.cpp",
+        "titles_.forget_seen();",
+        "titles_.forget_seen(); for (std::uint32_t l = 0; l < job_.leaderboards.size(); ++l)"
+        " for (const auto& p : partials.value()->panes) titles_.drop(LeaderboardIndex{l}, p.pane);",
+    ),
     # --- who reads
     mutant(
         "seek-ahead",

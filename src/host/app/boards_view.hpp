@@ -18,12 +18,12 @@ namespace marquee {
 
 struct BoardsViewOptions {
   int out_fd = 1;
-  int in_fd = -1;                                           // a terminal whose keys are obeyed; -1: none
-  bool terminal = false;                                    // refresh in place; else plain lines. See is_terminal()
-  bool color = false;                                       // see wants_color()
-  std::string leaderboard;                                  // the one shown first; empty: the first there is
-  std::string filter;                                       // see set_filter()
-  std::vector<std::string> links;                           // lines below the boards: where to look further
+  int in_fd = -1;                  // a terminal whose keys are obeyed; -1: none
+  bool terminal = false;           // refresh in place; else plain lines. See is_terminal()
+  bool color = false;              // see wants_color()
+  std::string leaderboard;         // the one shown first; empty: the first there is
+  std::string filter;              // see set_filter()
+  std::vector<std::string> links;  // lines below the boards: where to look further
   std::chrono::milliseconds refresh{400};
   std::chrono::milliseconds plain_status{5'000};
   std::size_t plain_rows = 5;

@@ -265,9 +265,10 @@ class Loader {
         names.reserve(keys.size());
         for (const auto& k : keys) names.push_back(k.name);
         const std::string_view best = nearest(key.str(), names);
-        problems_.add(at, name + " is not a key" +
-                              (best.empty() ? "; a leaderboard has name, by, window, measure, top, emit_every and display"
-                                            : "; the nearest is leaderboard." + std::string(best)));
+        problems_.add(at,
+                      name + " is not a key" +
+                          (best.empty() ? "; a leaderboard has name, by, window, measure, top, emit_every and display"
+                                        : "; the nearest is leaderboard." + std::string(best)));
         continue;
       }
       places_.set(prefix + "." + known->name, at);

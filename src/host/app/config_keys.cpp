@@ -219,7 +219,7 @@ Key<Owner> choice_key(std::string name, std::string doc, std::span<const std::st
 
 template <class Owner>
 Key<Owner> path_key(std::string name, std::string doc, bool may_be_empty, FieldPath& (*at)(Owner&),
-                     bool required = false) {
+                    bool required = false) {
   const auto read = [at, may_be_empty](const toml::node& node, Owner& owner) -> ValueProblems {
     const auto text = node.value_exact<std::string>();
     if (text && text->empty() && may_be_empty) {
@@ -517,7 +517,7 @@ std::vector<Key<Config>> make_config_keys() {
   add(choice_key<C>("event.time_unit", "how the event time is written", kTimeUnits,
                     [](auto& c) -> auto& { return c.job.event.time_unit; }));
   add(path_key<C>("event.watch", "where the watch time stands; empty: there is none", true,
-               [](C& c) -> FieldPath& { return c.job.event.watch; }));
+                  [](C& c) -> FieldPath& { return c.job.event.watch; }));
   add(choice_key<C>("event.watch_unit", "how the watch time is written", kWatchUnits,
                     [](auto& c) -> auto& { return c.job.event.watch_unit; }));
   add(dimensions_key());

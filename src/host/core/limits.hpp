@@ -25,9 +25,9 @@ static_assert(kEpochEventsMax * kLeaderboardsMax < (std::uint64_t{1} << 32), "vi
 struct Budgets {
   std::uint32_t items = 4'000'000;  // ids that may live at once
   std::uint32_t combinations = 65'536;
-  std::uint32_t groups = 65'536;       // per leaderboard
-  std::uint64_t entries = 16'000'000;  // (leaderboard, pane, group, item) over all open panes
-  std::uint32_t open_panes = 10'000;   // over all leaderboards
+  std::uint32_t groups = 65'536;                         // per leaderboard
+  std::uint64_t entries = 16'000'000;                    // (leaderboard, pane, group, item) over all open panes
+  std::uint32_t open_panes = 10'000;                     // over all leaderboards
   std::uint64_t title_bytes = std::uint64_t{256} << 20;  // what titles may take
 };
 

@@ -102,8 +102,8 @@ Result<PaneBlock> decode_pane_block(std::string_view bytes, std::size_t bytes_ma
   }
   const auto version = get<std::uint8_t>(bytes, kVersionAt);
   if (version < 1 || version > kPaneBlockVersion) {
-    return refused("the value's format is version " + std::to_string(version) + ", and this marquee reads versions 1 to " +
-                   std::to_string(kPaneBlockVersion) + " alone");
+    return refused("the value's format is version " + std::to_string(version) +
+                   ", and this marquee reads versions 1 to " + std::to_string(kPaneBlockVersion) + " alone");
   }
   if (bytes.size() < kHeadBytes) {
     return refused("the value is damaged: it is cut off after " + std::to_string(bytes.size()) + " bytes");
@@ -134,8 +134,7 @@ Result<PaneBlock> decode_pane_block(std::string_view bytes, std::size_t bytes_ma
   block.base = kind == 1;
   block.epoch = get<std::uint64_t>(bytes, kEpochAt);
   if (const Status s = decode_pane_block_body(version, body, block); !s.ok()) {
-    return refused("the value's body is not as version " + std::to_string(version) +
-                   " has it: " + s.message());
+    return refused("the value's body is not as version " + std::to_string(version) + " has it: " + s.message());
   }
   return block;
 }

@@ -127,9 +127,9 @@ struct PartialBlock {
     bool refused = false;     // a mark: entry (group, item 0), or, with group == kNoGroup, (0, 0)
     std::uint32_t item_begin = 0;
     std::uint32_t item_size = 0;
-    std::uint32_t title = kNoTitle;  // index into titles
     std::uint64_t views = 0;
     std::uint64_t watch_ms = 0;
+    std::uint32_t title = kNoTitle;  // index into titles
   };
   // The best that the row's events carry: of the highest event time, then the greatest bytes. Never empty.
   struct Title {

@@ -262,7 +262,8 @@ constexpr MetricRow kMetrics[] = {
     {"marquee_groups", kGauge, "", "Groups alive, over all leaderboards.", figure_of<&Probe::groups_live>},
     {"marquee_engine_memory_bytes", kGauge, "", "Memory of the engine's tables.", figure_of<&Probe::engine_bytes>},
     {"marquee_dictionary_memory_bytes", kGauge, "", "Memory of the dictionary.", figure_of<&Probe::dictionary_bytes>},
-    {"marquee_title_memory_bytes", kGauge, "", "Memory of titles, of leaderboards that display some.", figure_of<&Probe::title_bytes>},
+    {"marquee_title_memory_bytes", kGauge, "", "Memory of titles, of leaderboards that display some.",
+     figure_of<&Probe::title_bytes>},
     {"marquee_batches_free", kGauge, "", "Batches waiting to be filled; 0 is backpressure.",
      figure_of<&Probe::batches_free>},
 
