@@ -253,6 +253,7 @@ const tests = {
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wide <= 0, `${name}: ${wide} pixels too wide`);
       if (shots) {
+        await page.emulateMedia({ reducedMotion: "reduce" }); // rows at rest
         await until(page, () => document.getAnimations().length === 0);
         await page.screenshot({ path: join(shots, `page-${name}.png`) });
       }

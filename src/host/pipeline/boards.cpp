@@ -17,8 +17,8 @@ const Group& group_of(const BoardEntry& entry) {
 
 std::size_t bytes_of(const ResultRecord& record) {
   std::size_t bytes = sizeof(ResultRecord) + record.rows.size() * sizeof(ResultRow);
-  for (const std::string& value : record.group) bytes += sizeof(value) + value.size();
-  for (const ResultRow& row : record.rows) bytes += row.item.size();
+  for (const std::string& value : record.group) bytes += sizeof(std::string) + value.size();
+  for (const ResultRow& row : record.rows) bytes += row.item.size() + row.title.size();
   return bytes;
 }
 
