@@ -58,8 +58,11 @@ std::vector<BoardsLook::Board> TopicBoards::boards(const std::string& leaderboar
       if (window->second.record->final) board.finals.push_back(window->second.record);
     }
   }
-  std::stable_sort(boards.begin(), boards.end(),
-                   [](const auto& a, const auto& b) { return a.current->window_end > b.current->window_end; });
+  // Then by group, as they are.
+  std::sort(boards.begin(), boards.end(), [](const auto& a, const auto& b) {
+    return a.current->window_end != b.current->window_end ? a.current->window_end > b.current->window_end
+                                                          : a.current->group < b.current->group;
+  });
   return boards;
 }
 

@@ -246,9 +246,10 @@ void HttpSession::push(bool status) {
 void HttpSession::write_stream(std::vector<SharedBytes> frames) {
   frames_ = std::move(frames);
   std::vector<asio::const_buffer> buffers;
+  buffers.reserve(frames_.size());
   for (const SharedBytes& frame : frames_) buffers.push_back(asio::buffer(*frame));
   stream_.expires_after(all_.config.limits.write_timeout);  // of this write: the read goes on without an end
-  asio::async_write(stream_, std::move(buffers), [self = shared_from_this()](error_code error, std::size_t) {
+  asio::async_write(stream_, buffers, [self = shared_from_this()](error_code error, std::size_t) {
     self->frames_.clear();
     if (error == beast::error::timeout) self->all_.probe.timeouts.fetch_add(1, std::memory_order_relaxed);
     if (error) return self->close();

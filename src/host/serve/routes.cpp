@@ -204,7 +204,7 @@ HttpReply Routes::from_snapshot(const RequestTarget& target, const HttpRequest& 
     alone = {whole.body, nullptr, false, etag_of(*whole.body)};
     if (cache_bytes_ + whole.body->size() + key.size() <= config_.limits.cache_bytes) {
       cache_bytes_ += whole.body->size() + key.size();
-      place = cache_.emplace(key, std::move(alone)).first;
+      place = cache_.emplace(key, alone).first;
     }
   }
   Cached& found = place == cache_.end() ? alone : place->second;

@@ -14,6 +14,7 @@ let pinned = ""; // the start of the window that is shown; "" is now
 let pinnedResults = [];
 let feed = null;
 let skew = 0; // the server's clock less ours
+let pastIsDue = 0; // the timer that asks for windows that have just ended
 
 const keyOf = (result) => JSON.stringify(Object.values(result.group));
 
@@ -43,9 +44,25 @@ function take(result) {
   const key = keyOf(result);
   const group = groups.get(key) ?? { current: null, past: [] };
   groups.set(key, group);
-  if (group.current && group.current.window_end < result.window_end) remember(group, group.current);
+  if (group.current && group.current.window_end < result.window_end) {
+    remember(group, group.current);
+    // The next window may come at once with this one's final, which the stream then passes over.
+    if (!group.current.final) pastIsDue ||= setTimeout(loadPast, 500, 3);
+  }
   if (!group.current || group.current.window_end <= result.window_end) group.current = result;
   if (result.final) remember(group, result);
+}
+
+async function loadPast(windows) {
+  pastIsDue = 0;
+  const mine = shown;
+  const query = new URLSearchParams({ leaderboard: mine.name, windows, limit: 5000 });
+  try {
+    const past = await get(`/api/v1/history?${query}`);
+    if (mine === shown) past.results.forEach(take), draw();
+  } catch {
+    // Without a past there are no arrows yet; the feed says what is wrong.
+  }
 }
 
 function onTop(data) {
@@ -145,15 +162,9 @@ async function show(name) {
   $("about").textContent = `top ${shown.top} ${by}, ${shown.window.text}, ranked by ${shown.measure === "views" ? "views" : "watch time"}`;
   $("leaderboard").value = shown.name;
   keepPlace();
-  const mine = shown;
   const query = new URLSearchParams({ leaderboard: shown.name });
   feed = connect(query, { onTop, onStatus, onState: setState, onToken: askForToken });
-  try {
-    const past = await get(`/api/v1/history?${query}&limit=5000`);
-    if (mine === shown) past.results.forEach(take), draw();
-  } catch {
-    // Without a past there are no arrows yet; the feed says what is wrong.
-  }
+  await loadPast(KEPT_WINDOWS);
 }
 
 function askForToken() {
