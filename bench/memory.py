@@ -34,6 +34,7 @@ def measure(report, marquee, gen, folder, quick):
     create = [TOPIC_TOOL, "--broker", brokers, "create", topic, "--partitions", "4"]
     kept = ["--config", "retention.bytes=600000000", "--config", "segment.bytes=50000000"]
     samples, sent, filler = [], 0, None
+    words = folder / "memory-gen.log"
     try:
         subprocess.run([*create, *kept], check=True)
         # A portion is a minute of event time, and takes less than one of the clock: hence so long ago.
@@ -52,7 +53,6 @@ def measure(report, marquee, gen, folder, quick):
             if not filler and sent - records < portion / 2:
                 pace = ["--pack", "100", "--rate", "max", "--density", f"{portion}/min"]
                 where = ["--brokers", brokers, "--topic", topic, "--count", str(portion), "--start", str(event_time)]
-                words = folder / "memory-gen.log"
                 with open(words, "w", encoding="utf8") as log:
                     filler = subprocess.Popen([*gen, *where, *pace], stdout=log, stderr=log)
                 event_time += 60_000

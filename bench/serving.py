@@ -1,5 +1,5 @@
-"""What clients cost: throughput from Kafka with a thousand idle connections, 50 slow readers, 200 viewers and 20 scrapes
-a second against none, how long the scrapes take meanwhile, and how long a board takes at a thousand requests a second."""
+"""What clients cost: throughput from Kafka with a thousand idle connections, 50 slow readers, 200 viewers and 20
+scrapes a second against none, how long scrapes take meanwhile, and how long a board at a thousand requests a second."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def end_load(client):
 
 
 def drain(marquee, load, folder, brokers, topic, tag, messages, crowd):
-    """A run until all is read: seconds from the first record to the last, CPU seconds, highest memory, what clients saw."""
+    """A run until all is read: seconds from first record to last, CPU seconds, highest memory, clients' view."""
     board = 'window = "tumbling 1m"\ntop = 10'
     config, port = configuration(folder, tag, brokers, topic, "1s", board)
     run = Watched([marquee, "run", "--config", config], folder / f"{tag}.log", port)

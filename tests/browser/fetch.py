@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fetches what packages.txt names from the npm registry and unpacks it: fetch.py FOLDER. Does nothing where it is there.
+"""Fetches what packages.txt names from the npm registry and unpacks it, unless it is there: fetch.py FOLDER.
 
 Exit status: 0 it is there, 1 with a sentence.
 """
