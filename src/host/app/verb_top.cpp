@@ -83,6 +83,7 @@ int show_once(BoardsView& view, const BoardsViewOptions& options) {
     out = status_line(frame);
     if (!out.empty()) out += '\n';
     for (const FrameBoard& board : frame.boards) out += board_lines(board, frame.utc_offset_ms, SIZE_MAX);
+    if (frame.boards.empty()) out += frame.empty + '\n';
   }
   return view.write(out) ? 0 : report({Code::kUnavailable, "standard output cannot be written"});
 }
