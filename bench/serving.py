@@ -50,12 +50,11 @@ def drain(marquee, load, folder, brokers, topic, tag, messages, crowd):
     return {"seconds": ended - began, "cpu_s": cpu, "peak_mb": run.peak_mb, "clients": seen}
 
 
-def board_latency(marquee, load, folder, brokers, topic, messages, quick):
+def board_latency(marquee, load, folder, brokers, topic, events, quick):
     """A thousand requests a second for a board, everything read and nothing else to do."""
     config, port = configuration(folder, "boards", brokers, topic, "1s", 'window = "tumbling 1m"\ntop = 10')
     run = Watched([marquee, "run", "--config", config], folder / "boards.log", port)
-    run.until(lambda text: metric(text, "marquee_messages_total") >= messages, 0.05)
-    time.sleep(2)  # its last commit
+    run.until(lambda text: metric(text, "marquee_records_total") >= events, 0.05)  # which counts what is committed
     client = begin_load(load, port, top=1000, seconds=3 if quick else 30)
     out, _ = client.communicate()
     run.end()
@@ -78,7 +77,7 @@ def measure(report, marquee, gen, load, folder, quick):
         for i in range(1 if quick else 7):
             for tag, crowd, runs in (("alone", False, alone), ("crowd", True, crowded)):
                 runs.append(drain(marquee, load, folder, brokers, topic, f"{tag}{i}", events // pack, crowd))
-        boards = board_latency(marquee, load, folder, brokers, topic, events // pack, quick)
+        boards = board_latency(marquee, load, folder, brokers, topic, events, quick)
     finally:
         subprocess.run([broker, "stop", "--dir", state], check=False, stdout=subprocess.DEVNULL)
     ratios = [a["seconds"] / c["seconds"] for a, c in zip(alone, crowded, strict=True)]

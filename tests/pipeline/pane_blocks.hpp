@@ -49,8 +49,8 @@ inline std::string group_key(const std::vector<std::string>& values) {
 inline void add_row(PaneBlock& block, std::uint32_t leaderboard, std::int64_t pane, std::uint32_t group,
                     std::string_view item, std::uint64_t views, std::uint64_t watch_ms) {
   PartialBlock& p = block.partials;
-  p.rows.push_back({leaderboard, pane, group, item.empty(), static_cast<std::uint32_t>(p.item_bytes.size()),
-                    static_cast<std::uint32_t>(item.size()), views, watch_ms, PartialBlock::kNoTitle});
+  p.rows.push_back({leaderboard, group, pane, static_cast<std::uint32_t>(p.item_bytes.size()),
+                    static_cast<std::uint32_t>(item.size()), PartialBlock::kNoTitle, item.empty(), views, watch_ms});
   p.item_bytes += item;
 }
 

@@ -119,9 +119,10 @@ TEST(RecoveryBytes, TenHoursIntoADayItReadsLittleMoreThanTheOpenState) {
   for (const auto& [key, sum] : sums) {
     if (whole.partials.groups.empty() || whole.partials.groups.back() != key.first)
       whole.partials.groups.push_back(key.first);
-    whole.partials.rows.push_back({0, 0, static_cast<std::uint32_t>(whole.partials.groups.size() - 1), false,
+    whole.partials.rows.push_back({0, static_cast<std::uint32_t>(whole.partials.groups.size() - 1), 0,
                                    static_cast<std::uint32_t>(whole.partials.item_bytes.size()),
-                                   static_cast<std::uint32_t>(key.second.size()), sum.first, sum.second});
+                                   static_cast<std::uint32_t>(key.second.size()), PartialBlock::kNoTitle, false,
+                                   sum.first, sum.second});
     whole.partials.item_bytes += key.second;
   }
   const std::size_t open = encode_pane_block(whole).size();

@@ -54,12 +54,12 @@ Frame sample_frame(std::size_t boards, std::size_t rows) {
   Frame frame;
   frame.title = "trending, tumbling 10s, by views";
   frame.state = "running";
-  frame.events_per_s = 333.6;
-  frame.lag = 12;
-  frame.watermark_delay_ms = 5'200;
-  frame.epochs = 42;
-  frame.uptime_ms = 72'000;
-  frame.resident_bytes = 58'400'000;
+  frame.figures.events_per_s = 333.6;
+  frame.figures.lag = 12;
+  frame.figures.watermark_delay_ms = 5'200;
+  frame.figures.epochs = 42;
+  frame.figures.uptime_ms = 72'000;
+  frame.figures.resident_bytes = 58'400'000;
   for (std::size_t i = 0; i < boards; ++i)
     frame.boards.push_back(sample_board(std::string("group") + std::to_string(i), rows));
   frame.footer = {"metrics  http://127.0.0.1:8080/metrics", "Ctrl-C ends"};
@@ -174,7 +174,7 @@ TEST(Render, StatesAreToldApart) {
   frame.ready = false;
   frame.state = "connecting: broker 127.0.0.1:9092 does not answer; trying again, and again, and again";
   EXPECT_THAT(render(frame, 80, 24, false), HasSubstr("does not answer"));
-  frame.lag.reset();
+  frame.figures.lag.reset();
   EXPECT_THAT(render(frame, 80, 24, false), HasSubstr("lag unknown"));
   EXPECT_THAT(render(Frame{}, 80, 24, false), HasSubstr("waiting for the first result"));
 }

@@ -165,15 +165,15 @@ TEST_F(BoardsViewTest, FiguresComeFromTheProbe) {
   probe.watermark_known = true;
   probe.epochs = 3;
   const Frame frame = view.frame(now + 2s, 12'000);
-  EXPECT_EQ(frame.events_per_s, 500.0);
-  EXPECT_EQ(frame.watermark_delay_ms, 5'000);
-  EXPECT_EQ(frame.lag, std::nullopt);
-  EXPECT_EQ(frame.epochs, 3u);
-  EXPECT_GT(frame.resident_bytes, 1'000'000u);
+  EXPECT_EQ(frame.figures.events_per_s, 500.0);
+  EXPECT_EQ(frame.figures.watermark_delay_ms, 5'000);
+  EXPECT_EQ(frame.figures.lag, std::nullopt);
+  EXPECT_EQ(frame.figures.epochs, 3u);
+  EXPECT_GT(frame.figures.resident_bytes, 1'000'000u);
   EXPECT_FALSE(frame.ready);
   EXPECT_EQ(frame.state, "starting: starting");
   for (int i = 1; i <= 20; ++i) view.frame(now + 2s + i * 1s, 0);
-  EXPECT_EQ(view.frame(now + 30s, 0).events_per_s, 0.0);  // what was long ago no longer counts
+  EXPECT_EQ(view.frame(now + 30s, 0).figures.events_per_s, 0.0);  // what was long ago no longer counts
 }
 
 TEST_F(BoardsViewTest, TitlesReplaceItemIdsWhereThereAreAny) {
@@ -242,6 +242,8 @@ TEST_F(BoardsViewTest, KeysChooseLeaderboardGroupAndFilter) {
   EXPECT_THAT(view.frame(now, 0).keys, HasSubstr("filter: sh"));
   EXPECT_TRUE(view.obey("\r"));
   EXPECT_THAT(view.frame(now, 0).keys, HasSubstr("esc all"));
+  EXPECT_TRUE(view.obey("\x1b[1;5F\x1b[3~"));  // of no meaning here, and none of their bytes is a key
+  EXPECT_THAT(view.frame(now, 0).keys, HasSubstr("/ filter: sh"));
   EXPECT_TRUE(view.obey("\x1b"));
   EXPECT_EQ(view.frame(now, 0).boards.size(), 2u);
   EXPECT_FALSE(view.obey("q"));

@@ -54,7 +54,7 @@ TEST_F(ApiFeedTest, ShowsWhatTheServerHas) {
   EXPECT_EQ(shown.watermark, 1763800030000);
   EXPECT_EQ(shown.state, "running");
   EXPECT_TRUE(shown.ready);
-  EXPECT_EQ(shown.epochs, 42u);
+  EXPECT_EQ(shown.figures.epochs, 42u);
 }
 
 TEST_F(ApiFeedTest, AnotherLeaderboardIsAskedForWhenItIsChosen) {
@@ -75,7 +75,7 @@ TEST_F(ApiFeedTest, NewBoardsAreSeenWithTheWindowsBefore) {
   snapshot->boards[0] = {{record(120'000, false, 3), newer,
                           std::make_shared<const std::vector<ResultPtr>>(std::vector<ResultPtr>{newer, older})}};
   board.publish(snapshot);
-  ASSERT_TRUE(eventually([&] { return look(feed).epochs == 43u; }));
+  ASSERT_TRUE(eventually([&] { return look(feed).figures.epochs == 43u; }));
   const BoardsLook shown = look(feed);
   ASSERT_EQ(shown.boards.size(), 1u);
   EXPECT_EQ(shown.boards[0].current->events, 3u);
@@ -164,7 +164,7 @@ TEST(TopicBoards, GroupsOfTheNewestWindowComeFirst) {
   for (const BoardsLook::Board& board : boards.boards("trending")) order += board.current->group.at(0);
   EXPECT_EQ(order, "bca");
   EXPECT_THAT(boards.leaderboards(), ElementsAre("other", "trending"));
-  EXPECT_EQ(boards.json("other"), R"({"schema":1,"results":[)" + value("b", 10, 5, true, "other") + "]}\n");
+  EXPECT_EQ(boards.json("other", {}), R"({"schema":1,"results":[)" + value("b", 10, 5, true, "other") + "]}\n");
 }
 
 TEST(TopicBoards, IsBoundedAndPassesStrangersOver) {
@@ -172,6 +172,10 @@ TEST(TopicBoards, IsBoundedAndPassesStrangersOver) {
   for (const char* group : {"a", "b", "c"}) EXPECT_TRUE(boards.apply(value(group, 0, 4, false)));
   EXPECT_EQ(boards.boards("trending").size(), 2u);
   EXPECT_EQ(boards.left_out(), 1u);
+  EXPECT_TRUE(boards.apply(value("a", 0, 4, false, "one more")));  // a leaderboard is bounded by its groups
+  EXPECT_THAT(boards.leaderboards(), ElementsAre("trending"));
+  EXPECT_EQ(boards.json("", std::vector<std::string>{"b"}),
+            R"({"schema":1,"results":[)" + value("b", 0, 4, false) + "]}\n");
   for (const char* stranger : {"", "{}", "no JSON", R"({"schema":2})", R"([1])"}) {
     EXPECT_FALSE(boards.apply(stranger)) << stranger;
   }

@@ -145,11 +145,11 @@ Status ApiFeed::ask_status(BoardsLook& look) {
   look.ready = ready;
   look.state = text_of(status, "phase");
   if (const std::string reason = text_of(status, "reason"); !reason.empty()) look.state += ": " + reason;
-  look.events_per_s = number_of<double, double>(status, "events_per_s");
-  look.lag = number_of<std::uint64_t, std::uint64_t>(status, "lag_messages");
-  look.watermark_delay_ms = number_of<std::int64_t, std::int64_t>(status, "watermark_delay_ms");
-  look.epochs = number_of<std::uint64_t, std::uint64_t>(status, "epoch");
-  look.uptime_ms = number_of<std::int64_t, std::int64_t>(status, "uptime_ms");
+  look.figures.events_per_s = number_of<double, double>(status, "events_per_s");
+  look.figures.lag = number_of<std::uint64_t, std::uint64_t>(status, "lag_messages");
+  look.figures.watermark_delay_ms = number_of<std::int64_t, std::int64_t>(status, "watermark_delay_ms");
+  look.figures.epochs = number_of<std::uint64_t, std::uint64_t>(status, "epoch");
+  look.figures.uptime_ms = number_of<std::int64_t, std::int64_t>(status, "uptime_ms");
   look.watermark = number_of<EventTimeMs, std::int64_t>(status, "watermark").value_or(kNoTime);
   return {};
 }
@@ -188,6 +188,7 @@ Status ApiFeed::ask(const std::string& leaderboard) {
     leaderboards_.clear();
     return {Code::kUsage, "there is no leaderboard '" + leaderboard + "'"};
   }
+  if (leaderboards_.empty()) return {Code::kUnavailable, "the server has no leaderboard"};
   if (shown == leaderboards_.end()) shown = leaderboards_.begin();
   std::string query = "&leaderboard=" + url_encoded(shown->name);
   if (!options_.group.empty()) query += "&group=" + url_encoded(options_.group);

@@ -273,16 +273,17 @@ class BoardDrawing {
 // What the header and the status line tell, most important first.
 std::vector<std::string> figures(const Frame& frame) {
   std::vector<std::string> out;
-  if (frame.events_per_s) out.push_back(format_rate(*frame.events_per_s));
-  if (frame.lag) {
-    out.push_back("lag " + grouped(*frame.lag));
-  } else if (frame.events_per_s) {
+  if (frame.figures.events_per_s) out.push_back(format_rate(*frame.figures.events_per_s));
+  if (frame.figures.lag) {
+    out.push_back("lag " + grouped(*frame.figures.lag));
+  } else if (frame.figures.events_per_s) {
     out.emplace_back("lag unknown");
   }
-  if (frame.watermark_delay_ms) out.push_back("watermark " + format_seconds(*frame.watermark_delay_ms) + " behind");
-  if (frame.uptime_ms) out.push_back("up " + format_duration(*frame.uptime_ms));
-  if (frame.resident_bytes) out.push_back(format_memory(*frame.resident_bytes));
-  if (frame.epochs) out.push_back("epoch " + grouped(*frame.epochs));
+  if (frame.figures.watermark_delay_ms)
+    out.push_back("watermark " + format_seconds(*frame.figures.watermark_delay_ms) + " behind");
+  if (frame.figures.uptime_ms) out.push_back("up " + format_duration(*frame.figures.uptime_ms));
+  if (frame.figures.resident_bytes) out.push_back(format_memory(*frame.figures.resident_bytes));
+  if (frame.figures.epochs) out.push_back("epoch " + grouped(*frame.figures.epochs));
   return out;
 }
 

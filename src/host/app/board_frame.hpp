@@ -39,16 +39,21 @@ struct FrameBoard {
   std::vector<FrameRow> rows;  // best first
 };
 
-struct Frame {
-  std::string title;  // leaderboard and window
-  std::string state;  // phase, and why not ready
-  bool ready = true;
+// How the process is, as far as it is known.
+struct Figures {
   std::optional<double> events_per_s;
   std::optional<std::uint64_t> lag;
   std::optional<std::int64_t> watermark_delay_ms;
   std::optional<std::uint64_t> epochs;
   std::optional<std::int64_t> uptime_ms;
   std::optional<std::uint64_t> resident_bytes;
+};
+
+struct Frame {
+  std::string title;  // leaderboard and window
+  std::string state;  // phase, and why not ready
+  bool ready = true;
+  Figures figures;
   std::int64_t utc_offset_ms = 0;  // of the times shown
   std::vector<FrameBoard> boards;
   std::string empty = "waiting for the first result …";  // said where there are no boards

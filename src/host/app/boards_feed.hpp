@@ -3,10 +3,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "app/board_frame.hpp"
 #include "core/ids.hpp"
 #include "pipeline/snapshot.hpp"
 
@@ -26,12 +26,7 @@ struct BoardsLook {
 
   std::string state;  // phase, and why not ready
   bool ready = true;
-  std::optional<double> events_per_s;
-  std::optional<std::uint64_t> lag;
-  std::optional<std::int64_t> watermark_delay_ms;
-  std::optional<std::uint64_t> epochs;
-  std::optional<std::int64_t> uptime_ms;
-  std::optional<std::uint64_t> resident_bytes;
+  Figures figures;
 };
 
 class BoardsFeed {

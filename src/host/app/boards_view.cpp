@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "serve/metrics.hpp"
+#include "serve/query.hpp"
 
 namespace marquee {
 namespace {
@@ -27,15 +28,6 @@ std::int64_t utc_offset_ms(std::int64_t wall_ms) {
 std::int64_t wall_now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
-}
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool holds(std::string_view text, std::string_view part) {
-  return std::search(text.begin(), text.end(), part.begin(), part.end(),
-                     [](char a, char b) { return lower(a) == lower(b); }) != text.end();
 }
 
 // The newest complete window that ended before `record` does.
@@ -57,12 +49,7 @@ Frame BoardsView::frame(SteadyTime now, std::int64_t wall_ms) {
   frame.title = look.leaderboard + (look.about.empty() ? "" : ", " + look.about);
   frame.ready = look.ready;
   frame.state = std::move(look.state);
-  frame.events_per_s = look.events_per_s;
-  frame.lag = look.lag;
-  frame.watermark_delay_ms = look.watermark_delay_ms;
-  frame.epochs = look.epochs;
-  frame.uptime_ms = look.uptime_ms;
-  frame.resident_bytes = look.resident_bytes;
+  frame.figures = look.figures;
   frame.utc_offset_ms = utc_offset_ms(wall_ms);
   frame.footer = options_.links;
   leaderboards_ = std::move(look.leaderboards);
@@ -107,9 +94,10 @@ void BoardsView::remember_finals(const BoardsLook::Board& board) {
 }
 
 bool BoardsView::keep_filtered(FrameBoard& board) const {
-  if (filter_.empty() || holds(board.name, filter_)) return true;
-  std::erase_if(board.rows,
-                [&](const FrameRow& row) { return !holds(row.title, filter_) && !holds(row.item, filter_); });
+  if (filter_.empty() || holds_ignoring_case(board.name, filter_)) return true;
+  std::erase_if(board.rows, [&](const FrameRow& row) {
+    return !holds_ignoring_case(row.title, filter_) && !holds_ignoring_case(row.item, filter_);
+  });
   return !board.rows.empty();
 }
 
@@ -191,9 +179,11 @@ bool BoardsView::obey(std::string_view keys) {
   while (!keys.empty()) {
     const char c = keys.front();
     if (c == '\x1b') {
-      // An arrow is three bytes, which come together; Esc alone is itself.
+      // A sequence goes on to its final byte, all of it in one read; Esc alone is itself.
       const bool sequence = keys.size() >= 3 && (keys[1] == '[' || keys[1] == 'O');
-      const char arrow = sequence ? keys[2] : '\0';
+      std::size_t end = 2;
+      while (sequence && end + 1 < keys.size() && (keys[end] < '@' || keys[end] > '~')) ++end;
+      const char arrow = sequence ? keys[end] : '\0';
       if (!sequence) {
         typing_ = false;
         filter_.clear();
@@ -204,7 +194,7 @@ bool BoardsView::obey(std::string_view keys) {
         if (arrow == 'B' && first_ + 1 < board_count_) ++first_;
         if (arrow == 'A' && first_ > 0) --first_;
       }
-      keys.remove_prefix(sequence ? 3 : 1);
+      keys.remove_prefix(sequence ? end + 1 : 1);
       continue;
     }
     keys.remove_prefix(1);

@@ -33,16 +33,16 @@ BoardsLook SnapshotFeed::look(const std::string& leaderboard, std::chrono::stead
   look.ready = is_ready(phase, reason);
   look.state = phase_name(phase);
   if (!reason.empty()) (look.state += ": ") += reason;
-  look.events_per_s = rate(now);
+  look.figures.events_per_s = rate(now);
   if (const std::int64_t lag = probe_.lag_messages.load(std::memory_order_relaxed); lag >= 0) {
-    look.lag = static_cast<std::uint64_t>(lag);
+    look.figures.lag = static_cast<std::uint64_t>(lag);
   }
   if (probe_.watermark_known.load(std::memory_order_acquire)) {
-    look.watermark_delay_ms = wall_ms - probe_.watermark_ms.load(std::memory_order_relaxed);
+    look.figures.watermark_delay_ms = wall_ms - probe_.watermark_ms.load(std::memory_order_relaxed);
   }
-  look.epochs = probe_.epochs.load(std::memory_order_relaxed);
-  look.uptime_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now - started_).count();
-  look.resident_bytes = resident_bytes();
+  look.figures.epochs = probe_.epochs.load(std::memory_order_relaxed);
+  look.figures.uptime_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now - started_).count();
+  look.figures.resident_bytes = resident_bytes();
   if (shown >= snapshot->boards.size()) return look;
   for (const BoardEntry& entry : snapshot->boards[shown]) {
     if (entry.current == nullptr) continue;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "app/terminal_text.hpp"
-#include "serve/metrics.hpp"
 
 namespace marquee {
 namespace {
@@ -22,17 +21,15 @@ bool TopicBoards::apply(std::string_view value) {
   std::optional<ReadResult> read = read_result(json);
   if (!read) return false;
   ++results_;
-  auto& groups = windows_[read->leaderboard];
-  auto place = groups.find(read->record->group);
-  if (place == groups.end()) {
+  const auto board = windows_.find(read->leaderboard);
+  if (board == windows_.end() || !board->second.contains(read->record->group)) {
     if (groups_ == groups_max_) {
       ++left_out_;
       return true;
     }
     ++groups_;
-    place = groups.try_emplace(read->record->group).first;
   }
-  Windows& windows = place->second;
+  Windows& windows = windows_[read->leaderboard][read->record->group];
   Window& window = windows[read->record->window_end];
   if (window.record == nullptr || window.revision < read->revision) {
     window = {read->revision, std::move(read->record), std::string(value)};
@@ -73,12 +70,14 @@ std::vector<std::string> TopicBoards::leaderboards() const {
   return names;
 }
 
-std::string TopicBoards::json(const std::string& leaderboard) const {
+std::string TopicBoards::json(const std::string& leaderboard,
+                              const std::optional<std::vector<std::string>>& only) const {
   std::string out = R"({"schema":1,"results":[)";
   bool first = true;
   for (const auto& [name, groups] : windows_) {
     if (!leaderboard.empty() && name != leaderboard) continue;
     for (const auto& [group, windows] : groups) {
+      if (only && group != *only) continue;
       if (!std::exchange(first, false)) out += ',';
       out += current(windows).value;
     }
@@ -86,7 +85,8 @@ std::string TopicBoards::json(const std::string& leaderboard) const {
   return out += "]}\n";
 }
 
-TopicFeed::TopicFeed(TopicTailConfig topic, std::string leaderboard, std::string group, Log& log)
+TopicFeed::TopicFeed(TopicTailConfig topic, std::string leaderboard, std::optional<std::vector<std::string>> group,
+                     Log& log)
     : topic_(std::move(topic)),
       only_leaderboard_(std::move(leaderboard)),
       only_group_(std::move(group)),
@@ -102,11 +102,6 @@ void TopicFeed::read_on(const std::stop_token& stop) {
     changed_.notify_all();
     changed_.wait_for(lock, stop, kRetryPause, [] { return false; });
   }
-}
-
-bool TopicFeed::is_wanted(const std::vector<std::string>& group) const {
-  return only_group_.empty() || (group.size() == 1 && group.front() == only_group_) ||
-         group_label(group) == only_group_;
 }
 
 // Until it fails, or is told to stop.
@@ -151,7 +146,8 @@ BoardsLook TopicFeed::look(const std::string& leaderboard, std::chrono::steady_c
     look.leaderboard =
         found == look.leaderboards.end() && leaderboard.empty() ? look.leaderboards.front() : leaderboard;
     look.boards = boards_.boards(look.leaderboard);
-    std::erase_if(look.boards, [&](const BoardsLook::Board& board) { return !is_wanted(board.current->group); });
+    std::erase_if(look.boards,
+                  [&](const BoardsLook::Board& board) { return only_group_ && board.current->group != *only_group_; });
   }
   look.about = "topic " + topic_.topic;
   if (outcome_ && !outcome_->ok()) {
@@ -178,7 +174,7 @@ Status TopicFeed::wait(const std::atomic<bool>& stop) {
 Result<std::string> TopicFeed::json() {
   const std::lock_guard lock(mutex_);
   if (outcome_ && !outcome_->ok()) return *outcome_;
-  return boards_.json(only_leaderboard_);
+  return boards_.json(only_leaderboard_, only_group_);
 }
 
 }  // namespace marquee

@@ -33,8 +33,8 @@ class TopicBoards {
   // Of a leaderboard, those whose newest window is the newest first, then by group; and the names of all leaderboards.
   std::vector<BoardsLook::Board> boards(const std::string& leaderboard) const;
   std::vector<std::string> leaderboards() const;
-  // The current record of every group as it was written, of one leaderboard, or of all (empty).
-  std::string json(const std::string& leaderboard) const;
+  // The current record of every group as it was written; of one leaderboard, or of all (empty), and likewise groups.
+  std::string json(const std::string& leaderboard, const std::optional<std::vector<std::string>>& group) const;
 
   std::uint64_t results() const { return results_; }
   std::uint64_t left_out() const { return left_out_; }
@@ -57,8 +57,8 @@ class TopicBoards {
 
 class TopicFeed : public RemoteFeed {
  public:
-  // `leaderboard`, `group`: only these; empty: all. `group` is a plain value, or a JSON array. `log` outlives it.
-  TopicFeed(TopicTailConfig topic, std::string leaderboard, std::string group, Log& log);
+  // `leaderboard`, `group`: only these; empty, none: all. `log` outlives it.
+  TopicFeed(TopicTailConfig topic, std::string leaderboard, std::optional<std::vector<std::string>> group, Log& log);
 
   BoardsLook look(const std::string& leaderboard, std::chrono::steady_clock::time_point now,
                   std::int64_t wall_ms) override;
@@ -68,10 +68,10 @@ class TopicFeed : public RemoteFeed {
  private:
   void read_on(const std::stop_token& stop);
   Status follow(const std::stop_token& stop);
-  bool is_wanted(const std::vector<std::string>& group) const;
 
   const TopicTailConfig topic_;
-  const std::string only_leaderboard_, only_group_;
+  const std::string only_leaderboard_;
+  const std::optional<std::vector<std::string>> only_group_;
   Log& log_;
   std::mutex mutex_;
   std::condition_variable_any changed_;

@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "app/api_feed.hpp"
 #include "app/boards_view.hpp"
@@ -19,6 +18,8 @@
 #include "app/topic_feed.hpp"
 #include "app/usage.hpp"
 #include "app/verbs.hpp"
+#include "pipeline/pause.hpp"
+#include "serve/query.hpp"
 
 namespace marquee {
 namespace {
@@ -66,10 +67,7 @@ int show_json(RemoteFeed& feed, const TopOptions& options, std::chrono::millisec
       }
     }
     if (options.once) return 0;
-    const auto next = std::chrono::steady_clock::now() + interval;
-    while (!stop.load() && std::chrono::steady_clock::now() < next) {
-      std::this_thread::sleep_for(std::min(interval, std::chrono::milliseconds(50)));  // a signal can wake nobody
-    }
+    pause(stop, interval);
   }
   return 0;
 }
@@ -95,12 +93,17 @@ Result<std::unique_ptr<RemoteFeed>> make_feed(const TopOptions& options, const C
       return Status{Code::kUsage,
                     "--brokers and --topic read a topic, --url and --token-file ask a server: choose one"};
     }
+    std::optional<std::vector<std::string>> group;
+    if (!options.group.empty()) {
+      group = parse_group(options.group);
+      if (!group) return Status{Code::kUsage, "--group is neither a plain value nor a JSON array of strings"};
+    }
     TopicTailConfig topic;
     topic.brokers = options.brokers.empty() ? kafka_sink_config(config).brokers : options.brokers;
     topic.topic = options.topic.empty() ? config.sink.topic : options.topic;
     topic.extra = connection_settings(config.sink.kafka);
     return std::unique_ptr<RemoteFeed>(
-        std::make_unique<TopicFeed>(std::move(topic), options.leaderboard, options.group, log));
+        std::make_unique<TopicFeed>(std::move(topic), options.leaderboard, std::move(group), log));
   }
   ApiFeedOptions api;
   const Result<ListenAddress> address = address_of(options.url.empty() ? config.http.listen : options.url);

@@ -12,6 +12,8 @@ std::shared_ptr<PartialBlock> to_block(const Partials& partials, const IdKeeper&
   auto block = std::make_shared<PartialBlock>();
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> group_index;
   for (const PanePartials& pane : partials.panes) {
+    const TitleTable* const table = which == WhichTitles::kSeen ? titles.seen(pane.leaderboard, pane.pane)
+                                                                : titles.known(pane.leaderboard, pane.pane);
     for (const PartialRow& row : pane.rows) {
       PartialBlock::Row& out = block->rows.emplace_back();
       out.leaderboard = raw(pane.leaderboard);
@@ -33,11 +35,9 @@ std::shared_ptr<PartialBlock> to_block(const Partials& partials, const IdKeeper&
       out.item_size = static_cast<std::uint32_t>(text.size());
       block->item_bytes += text;
       MARQUEE_CHECK(block->item_bytes.size() <= 0xffffffff);  // offsets into it have 32 bits
-      if (!titles.is_used()) continue;
-      const auto title = which == WhichTitles::kSeen
-                             ? titles.seen_of(pane.leaderboard, pane.pane, row.group, row.item)
-                             : titles.known_of(pane.leaderboard, pane.pane, row.group, row.item);
-      if (title) block->set_title(out, title->time, title->text);
+      if (table == nullptr) continue;
+      if (const auto title = table->find(entry_key(row.group, row.item)))
+        block->set_title(out, title->time, title->text);
     }
   }
   return block;

@@ -122,15 +122,16 @@ struct PartialBlock {
   static constexpr std::uint32_t kNoTitle = 0xffffffff;
   struct Row {
     std::uint32_t leaderboard = 0;
-    std::int64_t pane = 0;
     std::uint32_t group = 0;  // index into groups
-    bool refused = false;     // a mark: entry (group, item 0), or, with group == kNoGroup, (0, 0)
+    std::int64_t pane = 0;
     std::uint32_t item_begin = 0;
     std::uint32_t item_size = 0;
+    std::uint32_t title = kNoTitle;  // index into titles
+    bool refused = false;            // a mark: entry (group, item 0), or, with group == kNoGroup, (0, 0)
     std::uint64_t views = 0;
     std::uint64_t watch_ms = 0;
-    std::uint32_t title = kNoTitle;  // index into titles
   };
+  static_assert(sizeof(Row) == 48, "there are millions");
   // The best that the row's events carry: of the highest event time, then the greatest bytes. Never empty.
   struct Title {
     EventTimeMs time = 0;

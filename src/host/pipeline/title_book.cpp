@@ -161,22 +161,9 @@ void TitleBook::forget_seen() {
   }
 }
 
-std::optional<TitleTable::Title> TitleBook::find(const std::vector<Panes>& boards, LeaderboardIndex board,
-                                                 PaneIndex pane, GroupId group, ItemId item) {
-  const Panes& panes = boards[raw(board)];
-  if (panes.empty() || item == kRefusedItem || group == kRefusedGroup) return std::nullopt;
-  const auto table = panes.find(pane);
-  return table == panes.end() ? std::nullopt : table->second.find(entry_key(group, item));
-}
-
-std::optional<TitleTable::Title> TitleBook::seen_of(LeaderboardIndex board, PaneIndex pane, GroupId group,
-                                                    ItemId item) const {
-  return find(seen_, board, pane, group, item);
-}
-
-std::optional<TitleTable::Title> TitleBook::known_of(LeaderboardIndex board, PaneIndex pane, GroupId group,
-                                                     ItemId item) const {
-  return find(known_, board, pane, group, item);
+const TitleTable* TitleBook::find(const std::vector<Panes>& boards, LeaderboardIndex board, PaneIndex pane) {
+  const auto table = boards[raw(board)].find(pane);
+  return table == boards[raw(board)].end() ? nullptr : &table->second;
 }
 
 void TitleBook::restore(LeaderboardIndex board, PaneIndex pane, GroupId group, ItemId item, EventTimeMs time,

@@ -5,7 +5,7 @@
 // not matter; and it changes only where its group's events do, so that every change has a revision of its own.
 //
 //   batch ─ see() ─► seen in this epoch ─ fold() ─► known, where the engine has an entry for it ─► best()
-//                          └─ seen_of(): carried in the epoch's partials ─► restore()
+//                          └─ seen(): carried in the epoch's partials ─► restore()
 #pragma once
 
 #include <cstddef>
@@ -79,9 +79,10 @@ class TitleBook {
   void fold(const Partials& partials);
   void forget_seen();
 
-  // For the pane log: what this epoch has seen of an entry; and what is known of it.
-  std::optional<TitleTable::Title> seen_of(LeaderboardIndex board, PaneIndex pane, GroupId group, ItemId item) const;
-  std::optional<TitleTable::Title> known_of(LeaderboardIndex board, PaneIndex pane, GroupId group, ItemId item) const;
+  // For the pane log: what this epoch has seen of a pane's entries, and what is known of them; null: nothing. Until the
+  // next see(), fold() or forget_seen().
+  const TitleTable* seen(LeaderboardIndex board, PaneIndex pane) const { return find(seen_, board, pane); }
+  const TitleTable* known(LeaderboardIndex board, PaneIndex pane) const { return find(known_, board, pane); }
   // For a recovery.
   void restore(LeaderboardIndex board, PaneIndex pane, GroupId group, ItemId item, EventTimeMs time,
                std::string_view text);
@@ -98,8 +99,7 @@ class TitleBook {
  private:
   using Panes = std::map<PaneIndex, TitleTable>;
   void raise(TitleTable& table, std::uint64_t key, EventTimeMs time, std::string_view text);
-  static std::optional<TitleTable::Title> find(const std::vector<Panes>& boards, LeaderboardIndex board, PaneIndex pane,
-                                               GroupId group, ItemId item);
+  static const TitleTable* find(const std::vector<Panes>& boards, LeaderboardIndex board, PaneIndex pane);
 
   const JobSpec& job_;
   bool is_used_ = false;

@@ -54,16 +54,10 @@ std::string_view kind_name(WindowKind kind) {
   return "unknown";
 }
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 // Whether one of the values has `part` in it, ASCII letters alike in both cases.
 bool matches(const std::vector<std::string>& group, std::string_view part) {
-  return std::any_of(group.begin(), group.end(), [&](const std::string& value) {
-    return std::search(value.begin(), value.end(), part.begin(), part.end(),
-                       [](char a, char b) { return lower(a) == lower(b); }) != value.end();
-  });
+  return std::any_of(group.begin(), group.end(),
+                     [&](const std::string& value) { return holds_ignoring_case(value, part); });
 }
 
 bool more_events(const ResultRecord& a, const ResultRecord& b) {

@@ -165,6 +165,12 @@ std::optional<std::vector<std::string>> parse_group(std::string_view text) {
   return std::vector<std::string>{std::string(text)};
 }
 
+bool holds_ignoring_case(std::string_view text, std::string_view part) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::search(text.begin(), text.end(), part.begin(), part.end(),
+                     [&](char a, char b) { return lower(a) == lower(b); }) != text.end();
+}
+
 std::string quotable(std::string_view text) {
   constexpr std::size_t kMax = 64;
   std::string out;

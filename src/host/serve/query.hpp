@@ -26,6 +26,9 @@ std::optional<RequestTarget> parse_target(std::string_view target);
 // None if it begins with `[` and is not such an array.
 std::optional<std::vector<std::string>> parse_group(std::string_view text);
 
+// Whether `text` has `part` in it, ASCII letters alike in both cases.
+bool holds_ignoring_case(std::string_view text, std::string_view part);
+
 // Bytes of a stranger made fit to be quoted in a message: printable ASCII, at most 64 of them, the rest `?` and `…`.
 std::string quotable(std::string_view text);
 

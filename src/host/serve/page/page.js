@@ -47,7 +47,8 @@ function take(result) {
   if (group.current && group.current.window_end < result.window_end) {
     remember(group, group.current);
     // The next window may come at once with this one's final, which the stream then passes over.
-    if (!group.current.final) pastIsDue ||= setTimeout(loadPast, 500, 3);
+    // It has been published with what was just taken. Once for all groups of this message: a timer only of the next turn.
+    if (!group.current.final) pastIsDue ||= setTimeout(loadPast, 0, 3);
   }
   if (!group.current || group.current.window_end <= result.window_end) group.current = result;
   if (result.final) remember(group, result);
