@@ -57,6 +57,32 @@ TEST_F(TopicTailTest, ATopicThatIsNotThereIsSaidSo) {
   EXPECT_EQ(partition_count({brokers, name + "-three", {}}, kPatience, log).value(), 3);
 }
 
+// Nothing is written meanwhile, so nothing comes that would tell.
+TEST(TopicTail, ABrokerThatGoesAndComesBackIsNoLongerComplainedOf) {
+  const std::unique_ptr<EmbeddedBroker> broker = start_broker({{"out", 1}});
+  produce(broker->brokers(), "out", 0, values({"one"}));
+  MemoryLog log;
+  const auto tail = TopicTail::open({broker->brokers(), "out", {}}, kPatience, log);
+  ASSERT_TRUE(tail.ok()) << tail.status().message();
+  std::size_t count = 0;
+  const auto poll = [&] { EXPECT_TRUE(tail.value()->poll(kPoll, [&](std::string_view) { ++count; }).ok()); };
+  ASSERT_TRUE(eventually([&] {
+    poll();
+    return tail.value()->at_end();
+  }));
+  broker->take_down();
+  EXPECT_TRUE(eventually([&] {
+    poll();
+    return !tail.value()->trouble().empty();
+  }));
+  broker->bring_up();
+  EXPECT_TRUE(eventually([&] {
+    poll();
+    return tail.value()->trouble().empty();
+  }));
+  EXPECT_EQ(count, 1u);
+}
+
 TEST(TopicTail, NoBrokerIsSaidSo) {
   MemoryLog log;
   const auto tail = TopicTail::open({"127.0.0.1:1", "any", {}}, std::chrono::milliseconds(500), log);

@@ -8,6 +8,8 @@ namespace marquee {
 namespace {
 
 constexpr std::size_t kMessagesMax = 1'024;
+constexpr std::chrono::milliseconds kAskEvery{1'000};
+constexpr std::chrono::milliseconds kAnswerWithin{500};
 
 Result<std::unique_ptr<Client>> make_consumer(const TopicTailConfig& config, Log& log) {
   ClientSpec spec;
@@ -123,9 +125,16 @@ Status TopicTail::poll(std::chrono::milliseconds wait, const std::function<void(
   return status;
 }
 
-std::string TopicTail::trouble() const {
-  const std::string error = client_->last_error();
-  return error.empty() ? error : client_->trouble(RD_KAFKA_RESP_ERR__TRANSPORT);
+std::string TopicTail::trouble() {
+  if (client_->last_error().empty()) return {};
+  std::string trouble = client_->trouble(RD_KAFKA_RESP_ERR__TRANSPORT);
+  const auto now = std::chrono::steady_clock::now();
+  if (now - asked_ < kAskEvery) return trouble;
+  asked_ = now;
+  const Result<std::int32_t> partitions = count_partitions(*client_, topic_.get(), name_of(config_), kAnswerWithin);
+  if (!partitions.ok()) return trouble;
+  client_->forget_error();
+  return {};
 }
 
 }  // namespace marquee

@@ -39,8 +39,9 @@ class TopicTail {
   Status poll(std::chrono::milliseconds wait, const std::function<void(std::string_view value)>& take);
   // Whether every partition has been read as far as it went when its end was met last.
   bool at_end() const { return at_end_count_ == at_end_.size(); }
-  // Why nothing comes, as far as librdkafka has said; empty: nothing is wrong.
-  std::string trouble() const;
+  // Why nothing comes, as far as librdkafka has said; empty: nothing is wrong. A complaint stays until something comes,
+  // and where nothing is written nothing does: so the broker is asked whether it is back, once a second at most.
+  std::string trouble();
 
  private:
   TopicTail(TopicTailConfig config, std::unique_ptr<Client> client);
@@ -51,6 +52,7 @@ class TopicTail {
   KafkaQueue queue_;
   std::vector<bool> at_end_;  // [partition]
   std::size_t at_end_count_ = 0;
+  std::chrono::steady_clock::time_point asked_{};  // whether it is back
 };
 
 }  // namespace marquee
