@@ -163,7 +163,29 @@ void Client::forget_error() {
   last_error_code_ = 0;
 }
 
-std::string Client::trouble(int error) const {
+namespace {
+
+// Before it, every exchange of SCRAM has the client's nonce once too often, which Kafka 4 does not overlook.
+constexpr int kScramMendedIn = 0x02060100;
+
+bool uses_scram(const KafkaSettings& settings) {
+  return std::any_of(settings.begin(), settings.end(), [](const auto& setting) {
+    return setting.first.starts_with("sasl.mechanism") && setting.second.starts_with("SCRAM");
+  });
+}
+
+bool is_of_credentials(int code) {
+  return code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
+}
+
+}  // namespace
+
+bool Client::is_refused() const {
+  const std::lock_guard lock(mutex_);
+  return is_of_credentials(last_error_code_) || last_error_code_ == RD_KAFKA_RESP_ERR__SSL;
+}
+
+std::string Client::complaint(int error) const {
   const std::lock_guard lock(mutex_);
   const bool no_answer = error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__TIMED_OUT ||
                          error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || error == RD_KAFKA_RESP_ERR__WAIT_COORD;
@@ -171,17 +193,43 @@ std::string Client::trouble(int error) const {
   const std::string why =
       no_answer && !last_error_.empty() ? last_error_ : rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(error));
   const std::string where = "Kafka at " + spec_.brokers;
-  if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED) {
-    return where + " refuses the credentials (" + why + "): check sasl.* under [" + spec_.section + "]";
+  if (is_of_credentials(code)) {
+    std::string text = where + " refuses the credentials (" + why + "): check sasl.* under [" + spec_.section + "]";
+    if (uses_scram(spec_.extra) && rd_kafka_version() < kScramMendedIn) {
+      text += std::string("; or it is Kafka 4, to which this librdkafka (") + rd_kafka_version_str() +
+              ") cannot prove itself with SCRAM (its issue 4895, mended in 2.6.1)";
+    }
+    return text;
   }
   if (code == RD_KAFKA_RESP_ERR__SSL) {
     return where + " cannot be reached over TLS (" + why + "): check ssl.* and security.protocol under [" +
            spec_.section + "]";
   }
   if (code == RD_KAFKA_RESP_ERR__RESOLVE || no_answer) {
-    return where + " does not answer (" + why + "): is it running, and is the address right? Trying on";
+    return where + " does not answer (" + why + "): is it running, and is the address right?";
   }
-  return where + " answers with an error (" + why + "). Trying on";
+  return where + " answers with an error (" + why + ").";
+}
+
+std::string Client::trouble(int error) const {
+  std::string text = complaint(error);
+  if (text.ends_with('?') || text.ends_with('.')) text += " Trying on";
+  return text;
+}
+
+std::string Client::cluster_id(std::chrono::milliseconds patience) const {
+  char* const id = rd_kafka_clusterid(handle(), static_cast<int>(patience.count()));
+  std::string text = id == nullptr ? "" : id;
+  if (id != nullptr) rd_kafka_mem_free(handle(), id);
+  return text;
+}
+
+Status one_cluster(const std::string& sink_brokers, const std::string& sink_id, const std::string& source_id) {
+  if (sink_id.empty() || source_id.empty() || sink_id == source_id) return {};
+  return {Code::kConfig, "[sink] brokers: " + sink_brokers + " (cluster " + sink_id +
+                             ") are another cluster than the source's (" + source_id +
+                             "): results and offsets are committed in one transaction, which no two clusters share. "
+                             "Write here, and copy the results over with MirrorMaker"};
 }
 
 }  // namespace marquee

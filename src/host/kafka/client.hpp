@@ -4,6 +4,7 @@
 // on the handle, never in a thread of librdkafka.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,6 +24,9 @@ namespace marquee {
 // Whether a fetch that failed with this (rd_kafka_resp_err_t) fails whenever it is tried: what is stored is damaged, or
 // written in a way that this librdkafka does not know.
 bool is_unreadable(int error);
+
+// kConfig where source and sink are two clusters, which share no transaction. An id that is empty is not known.
+Status one_cluster(const std::string& sink_brokers, const std::string& sink_id, const std::string& source_id);
 
 enum class ClientKind : std::uint8_t { kConsumer, kProducer };
 
@@ -55,8 +59,14 @@ class Client {
   // thread.
   std::string last_error() const;
   void forget_error();
+  // Whether that is of credentials or TLS, which no waiting mends. Any thread.
+  bool is_refused() const;
   // One sentence on why Kafka does not answer and what to do, from `error` and the last complaint. Any thread.
+  std::string complaint(int error) const;
+  // The same for who goes on trying, and says so.
   std::string trouble(int error) const;
+  // Of the cluster it is connected to; empty where it is not told within `patience`.
+  std::string cluster_id(std::chrono::milliseconds patience) const;
 
  private:
   friend struct ClientCallbacks;

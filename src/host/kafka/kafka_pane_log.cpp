@@ -36,11 +36,11 @@ Status KafkaPaneLog::open(const std::atomic<bool>& stop) {
   admin_ = std::move(admin.value());
   removals_.reset(rd_kafka_queue_new(admin_->handle()));
   Waiting waiting(log_, probe_);
-  const Result<std::vector<TopicFound>> found = prepare_topics(
-      *admin_, {{config_.topic, config_.partitions, settings_wanted()}}, config_.create_topic, stop, waiting, log_);
+  const Result<std::vector<TopicFound>> found =
+      prepare_topics(*admin_, {wish(config_)}, config_.create_topic, stop, waiting, log_);
   if (!found.ok()) return found.status();
   const TopicFound& topic = found.value().front();
-  if (Status s = check(topic); !s.ok()) return s;
+  if (Status s = check(config_, brokers_, topic); !s.ok()) return s;
   if (topic.message_bytes_max < 4 * kRecordBytesBesides) {
     return {Code::kConfig, name() + " takes messages of " + std::to_string(topic.message_bytes_max) +
                                " bytes at most: raise its max.message.bytes"};
@@ -50,19 +50,24 @@ Status KafkaPaneLog::open(const std::atomic<bool>& stop) {
   return {};
 }
 
-Status KafkaPaneLog::check(const TopicFound& found) const {
-  if (found.partitions != config_.partitions) {
-    return {Code::kConfig, name() + " has " + std::to_string(found.partitions) +
-                               " partitions, and pane_log.partitions is " + std::to_string(config_.partitions) +
+TopicWish KafkaPaneLog::wish(const KafkaPaneLogConfig& config) {
+  return {config.topic, config.partitions, settings_wanted()};
+}
+
+Status KafkaPaneLog::check(const KafkaPaneLogConfig& config, const std::string& brokers, const TopicFound& found) {
+  const std::string name = "topic " + config.topic + " on Kafka at " + brokers;
+  if (found.partitions != config.partitions) {
+    return {Code::kConfig, name + " has " + std::to_string(found.partitions) +
+                               " partitions, and pane_log.partitions is " + std::to_string(config.partitions) +
                                ": the number is part of the state and cannot change; set it to what the topic has"};
   }
   if (found.settings.empty()) return {};
   for (const auto& [setting, wanted] : settings_wanted()) {
     const auto is = found.settings.find(setting);
     if (is == found.settings.end() || is->second == wanted) continue;
-    return {Code::kConfig, name() + " has " + setting + "=" + is->second + ", and must have " + setting + "=" + wanted +
-                               ", or state would be lost: kafka-configs.sh --bootstrap-server " + brokers_ +
-                               " --alter --topic " + config_.topic + " --add-config " + setting + "=" + wanted};
+    return {Code::kConfig, name + " has " + setting + "=" + is->second + ", and must have " + setting + "=" + wanted +
+                               ", or state would be lost: kafka-configs.sh --bootstrap-server " + brokers +
+                               " --alter --topic " + config.topic + " --add-config " + setting + "=" + wanted};
   }
   return {};
 }

@@ -25,6 +25,11 @@ class KafkaPaneLog final : public PaneLog {
   // All outlive it.
   KafkaPaneLog(KafkaPaneLogConfig config, std::string brokers, ProducerSession& session, Log& log, Probe& probe);
 
+  // What the topic is to be: its name, partitions and settings.
+  static TopicWish wish(const KafkaPaneLogConfig& config);
+  // kConfig for a topic that is something else.
+  static Status check(const KafkaPaneLogConfig& config, const std::string& brokers, const TopicFound& found);
+
   // kConfig for a topic with other settings than it must have, or another number of partitions.
   Status open(const std::atomic<bool>& stop) override;
   std::uint32_t partition_count() const override { return static_cast<std::uint32_t>(config_.partitions); }
@@ -38,7 +43,6 @@ class KafkaPaneLog final : public PaneLog {
 
  private:
   struct Reading;
-  Status check(const TopicFound& found) const;
   void look_at_removals();
 
   KafkaPaneLogConfig config_;

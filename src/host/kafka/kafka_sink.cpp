@@ -3,16 +3,16 @@
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "core/check.hpp"
-#include "kafka/topics.hpp"
 #include "pipeline/phase_hook.hpp"
 
 namespace marquee {
 namespace {
 
-constexpr int kAnswerMs = 1'000;
+constexpr std::chrono::milliseconds kAnswer{1'000};
 
 // What the broker says of the record itself: sending the same again cannot help.
 bool refuses_content(int error) {
@@ -40,18 +40,25 @@ KafkaSink::KafkaSink(KafkaSinkConfig config, const JobSpec& job, KafkaSource& so
                      Log& log, Probe& probe)
     : config_(std::move(config)), job_(job), source_(source), session_(session), log_(log), probe_(probe) {}
 
+std::vector<std::pair<KafkaSink::Kind, TopicWish>> KafkaSink::targets(const KafkaSinkConfig& config) {
+  std::vector<std::pair<Kind, TopicWish>> targets;
+  targets.emplace_back(Kind::kResult,
+                       TopicWish{config.topic, config.partitions, {{"cleanup.policy", "compact,delete"}}});
+  if (!config.dead_letter_topic.empty()) {
+    targets.emplace_back(Kind::kDead, TopicWish{config.dead_letter_topic, config.partitions, {}});
+  }
+  if (!config.late_topic.empty()) targets.emplace_back(Kind::kLate, TopicWish{config.late_topic, config.partitions, {}});
+  return targets;
+}
+
 Status KafkaSink::open(const std::atomic<bool>& stop) {
   MARQUEE_CHECK(stop_ == nullptr);
   stop_ = &stop;
-  std::vector<TopicWish> wishes = {{config_.topic, config_.partitions, {{"cleanup.policy", "compact,delete"}}}};
-  std::vector<Kind> kinds = {Kind::kResult};
-  if (!config_.dead_letter_topic.empty()) {
-    wishes.push_back({config_.dead_letter_topic, config_.partitions, {}});
-    kinds.push_back(Kind::kDead);
-  }
-  if (!config_.late_topic.empty()) {
-    wishes.push_back({config_.late_topic, config_.partitions, {}});
-    kinds.push_back(Kind::kLate);
+  std::vector<TopicWish> wishes;
+  std::vector<Kind> kinds;
+  for (auto& [kind, wish] : targets(config_)) {
+    kinds.push_back(kind);
+    wishes.push_back(std::move(wish));
   }
   // How large messages may be is a setting of a producer and known only from the topics: so one client to ask with.
   Result<std::unique_ptr<Client>> asking = Client::make(session_.asking_spec(), log_);
@@ -61,11 +68,7 @@ Status KafkaSink::open(const std::atomic<bool>& stop) {
   const Result<std::vector<TopicFound>> found =
       prepare_topics(*asking_, wishes, config_.create_topics, stop, waiting, log_);
   if (!found.ok()) return found.status();
-  char* const id = rd_kafka_clusterid(asking_->handle(), kAnswerMs);
-  if (id != nullptr) {
-    cluster_id_ = id;
-    rd_kafka_mem_free(asking_->handle(), id);
-  }
+  cluster_id_ = asking_->cluster_id(kAnswer);
   asking_.reset();
   for (std::size_t i = 0; i < wishes.size(); ++i) {
     targets_[kinds[i]] = {wishes[i].name, found.value()[i].message_bytes_max};
@@ -76,13 +79,7 @@ Status KafkaSink::open(const std::atomic<bool>& stop) {
 
 Status KafkaSink::acquire() {
   MARQUEE_CHECK(stop_ != nullptr);
-  const std::string source = source_.cluster_id();
-  if (!cluster_id_.empty() && !source.empty() && cluster_id_ != source) {
-    return {Code::kConfig, "[sink] brokers: " + config_.brokers + " (cluster " + cluster_id_ +
-                               ") are another cluster than the source's (" + source +
-                               "): results and offsets are committed in one transaction, which no two clusters share. "
-                               "Write here, and copy the results over with MirrorMaker"};
-  }
+  if (Status s = one_cluster(config_.brokers, cluster_id_, source_.cluster_id()); !s.ok()) return s;
   return session_.acquire(*stop_);
 }
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "core/job.hpp"
@@ -20,6 +21,7 @@
 #include "kafka/kafka_source.hpp"
 #include "kafka/producer_session.hpp"
 #include "kafka/records.hpp"
+#include "kafka/topics.hpp"
 #include "kafka/waiting.hpp"
 #include "pipeline/log.hpp"
 #include "pipeline/ports.hpp"
@@ -46,8 +48,11 @@ class KafkaSink final : public Sink {
   Status commit(const Epoch& epoch, Acknowledged& acknowledged) override;
   Status abort() override { return session_.abort(); }
 
- private:
   using Kind = ProducerSession::Kind;
+  // The topics that are written to, and what each is for.
+  static std::vector<std::pair<Kind, TopicWish>> targets(const KafkaSinkConfig& config);
+
+ private:
   using Sent = ProducerSession::Sent;
   struct Target {
     std::string name;

@@ -38,16 +38,15 @@ KafkaSource::~KafkaSource() {
   client_.reset();
 }
 
-Status KafkaSource::make_client(std::size_t lanes) {
-  if (config_.topics.empty()) return Status(Code::kConfig, "[source] topic: name at least one topic to read");
+ClientSpec KafkaSource::client_spec(const KafkaSourceConfig& config, std::size_t lanes) {
   // Fetched messages are bounded per queue, and there is one a lane.
-  const std::size_t queue_kib = std::clamp<std::size_t>(config_.queued_bytes_max / 1024 / lanes, 1024, 2'097'151);
+  const std::size_t queue_kib = std::clamp<std::size_t>(config.queued_bytes_max / 1024 / lanes, 1024, 2'097'151);
   ClientSpec spec;
   spec.kind = ClientKind::kConsumer;
   spec.section = "source.kafka";
-  spec.brokers = config_.brokers;
-  spec.extra = config_.extra;
-  spec.fixed = {{"group.id", config_.group},
+  spec.brokers = config.brokers;
+  spec.extra = config.extra;
+  spec.fixed = {{"group.id", config.group},
                 {"enable.auto.commit", "false"},
                 {"enable.auto.offset.store", "false"},
                 {"enable.partition.eof", "true"},
@@ -65,6 +64,12 @@ Status KafkaSource::make_client(std::size_t lanes) {
       {"fetch.error.backoff.ms", "200"},
       {"reconnect.backoff.max.ms", "2000"},
       {"socket.keepalive.enable", "true"}};
+  return spec;
+}
+
+Status KafkaSource::make_client(std::size_t lanes) {
+  if (config_.topics.empty()) return Status(Code::kConfig, "[source] topic: name at least one topic to read");
+  ClientSpec spec = client_spec(config_, lanes);
   spec.on_statistics = [this](std::string_view json) { judge_leaders(json); };
   Result<std::unique_ptr<Client>> client = Client::make(std::move(spec), log_);
   if (!client.ok()) return client.status();
@@ -96,7 +101,7 @@ Status KafkaSource::open(std::size_t lanes, const std::atomic<bool>& stop) {
   Waiting waiting(log_, probe_);
   find_partitions(waiting);
   if (stopped()) return stopped_while_opening();
-  return check_group();
+  return check_group(*client_, config_, log_);
 }
 
 Result<std::vector<PartitionStart>> KafkaSource::starts() {
@@ -178,23 +183,23 @@ std::size_t KafkaSource::topic_of(const PartitionState& state) const {
   return reinterpret_cast<std::uintptr_t>(rd_kafka_topic_opaque(state.topic));
 }
 
-Status KafkaSource::check_group() const {
+Status KafkaSource::check_group(const Client& client, const KafkaSourceConfig& config, Log& log) {
   // Not rd_kafka_DescribeConsumerGroups: in 2.0.2 its failure can deadlock the library's main thread, and in later ones
   // trip an assertion (librdkafka issue 4605).
   const rd_kafka_group_list* raw_list = nullptr;
   const rd_kafka_resp_err_t error =
-      rd_kafka_list_groups(client_->handle(), config_.group.c_str(), &raw_list, 2 * kAnswerMs);
+      rd_kafka_list_groups(client.handle(), config.group.c_str(), &raw_list, 2 * kAnswerMs);
   const std::unique_ptr<const rd_kafka_group_list, void (*)(const rd_kafka_group_list*)> list(
       raw_list, &rd_kafka_group_list_destroy);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR || !list) {
-    log_.debug("group " + config_.group + " could not be described (" + rd_kafka_err2str(error) +
+    log.debug("group " + config.group + " could not be described (" + rd_kafka_err2str(error) +
                "): a subscribed member of it would not be noticed");
     return {};
   }
   for (int i = 0; i < list->group_cnt; ++i) {
     const rd_kafka_group_info& group = list->groups[i];
-    if (config_.group != group.group || group.err != RD_KAFKA_RESP_ERR_NO_ERROR || group.member_cnt == 0) continue;
-    return Status(Code::kConfig, "group " + config_.group + " on Kafka at " + config_.brokers + " has " +
+    if (config.group != group.group || group.err != RD_KAFKA_RESP_ERR_NO_ERROR || group.member_cnt == 0) continue;
+    return Status(Code::kConfig, "group " + config.group + " on Kafka at " + config.brokers + " has " +
                                      std::to_string(group.member_cnt) + " subscribed member(s) (" +
                                      group.members[0].client_id + " on " + group.members[0].client_host +
                                      "), which would commit over us: stop them, or set another source.group");
@@ -398,10 +403,7 @@ bool KafkaSource::leave_is_over() const {
 }
 
 std::string KafkaSource::cluster_id() const {
-  char* const id = rd_kafka_clusterid(client_->handle(), kAnswerMs);
-  std::string text = id == nullptr ? "" : id;
-  if (id != nullptr) rd_kafka_mem_free(client_->handle(), id);
-  return text;
+  return client_->cluster_id(std::chrono::milliseconds{kAnswerMs});
 }
 
 KafkaPartitions KafkaSource::offset_list(const std::vector<OffsetOut>& offsets) const {

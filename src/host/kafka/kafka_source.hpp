@@ -57,6 +57,11 @@ class KafkaSource final : public Source {
   // Blocks for some milliseconds a partition; needs no broker.
   Status seek(const std::vector<PartitionStart>& starts) override;
 
+  // How its consumer is set up, of which each of `lanes` may hold its share of what is fetched.
+  static ClientSpec client_spec(const KafkaSourceConfig& config, std::size_t lanes);
+  // kConfig where the group has a subscribed member. Blocks for two seconds at most; where nobody answers it is ok.
+  static Status check_group(const Client& client, const KafkaSourceConfig& config, Log& log);
+
   // The cluster's own name for itself; empty where it has none or does not answer. Any thread, from open() on.
   std::string cluster_id() const;
 
@@ -80,7 +85,6 @@ class KafkaSource final : public Source {
   Status make_client(std::size_t lanes);
   // The steps of open() and starts(). Each keeps trying, and returns ok when it is done or `stop` is set.
   void find_partitions(Waiting& waiting);
-  Status check_group() const;
   Result<KafkaPartitions> committed(Waiting& waiting);
   bool answers() const;  // that the broker does, at all
   Status resolve_starts(const rd_kafka_topic_partition_list_s& committed, std::vector<PartitionStart>& starts,

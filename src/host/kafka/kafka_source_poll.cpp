@@ -90,7 +90,7 @@ void KafkaSource::judge_leaders(std::string_view statistics) {
 
 void KafkaSource::look_for_members() {
   if (quit_.load(std::memory_order_relaxed) || stopped()) return;
-  Status status = check_group();
+  Status status = check_group(*client_, config_, log_);
   if (status.ok()) return;
   const std::lock_guard lock(mutex_);
   group_ = std::move(status);

@@ -60,8 +60,8 @@ void ProducerSession::add_topic(const std::string& name, std::size_t message_byt
   topics_.push_back({name, message_bytes_max, compressed});
 }
 
-ClientSpec ProducerSession::asking_spec() const {
-  ClientSpec spec = client_spec();
+ClientSpec ProducerSession::asking_spec(const KafkaSinkConfig& config) {
+  ClientSpec spec = client_spec(config);
   // Without a producer id, which asking needs no permission for.
   std::erase_if(spec.fixed,
                 [](const auto& f) { return f.first == "transactional.id" || f.first == "enable.idempotence"; });
@@ -69,24 +69,24 @@ ClientSpec ProducerSession::asking_spec() const {
   return spec;
 }
 
-ClientSpec ProducerSession::client_spec() const {
+ClientSpec ProducerSession::client_spec(const KafkaSinkConfig& config) {
   ClientSpec spec;
   spec.kind = ClientKind::kProducer;
   spec.section = "sink.kafka";
-  spec.brokers = config_.brokers;
-  spec.extra = config_.extra;
-  spec.fixed = {{"transactional.id", "marquee-" + config_.group},
+  spec.brokers = config.brokers;
+  spec.extra = config.extra;
+  spec.fixed = {{"transactional.id", "marquee-" + config.group},
                 {"enable.idempotence", "true"},
                 {"acks", "all"},
                 {"delivery.report.only.error", "false"},  // every answer is waited for
                 {"partitioner", "murmur2_random"}};
   // Without a time-out of its own a message waits as long as its transaction may.
   spec.reserved = {"request.required.acks", "message.timeout.ms", "delivery.timeout.ms"};
-  const std::size_t queue_kib = std::clamp<std::size_t>(config_.queued_bytes_max / 1024, 1024, 2'097'151);
+  const std::size_t queue_kib = std::clamp<std::size_t>(config.queued_bytes_max / 1024, 1024, 2'097'151);
   spec.preferred = {{"client.id", "marquee"},
                     {"compression.type", "lz4"},
                     // send_offsets_to_transaction waits for its answer as long as this, whatever time-out it is given.
-                    {"socket.timeout.ms", std::to_string(answer_ms_max(config_.extra))},
+                    {"socket.timeout.ms", std::to_string(answer_ms_max(config.extra))},
                     {"linger.ms", "5"},
                     {"queue.buffering.max.messages", "1000000"},
                     {"queue.buffering.max.kbytes", std::to_string(queue_kib)},
@@ -98,7 +98,7 @@ ClientSpec ProducerSession::client_spec() const {
 Status ProducerSession::acquire(const std::atomic<bool>& stop) {
   MARQUEE_CHECK(!topics_.empty());
   let_go();
-  ClientSpec spec = client_spec();
+  ClientSpec spec = client_spec(config_);
   std::size_t largest = 1'000;
   std::size_t smallest = kBatchBytesMax;
   for (const TopicLimit& topic : topics_) {
@@ -140,6 +140,21 @@ Status ProducerSession::acquire(const std::atomic<bool>& stop) {
   return {};
 }
 
+std::optional<std::string> ProducerSession::permission_for(int error, const std::string& group) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+      return "Write and Describe on the transactional id marquee-" + group;
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+      return "IdempotentWrite on the cluster";
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+      return "Write and Describe on every topic written to, the pane log's too";
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+      return "Read on group " + group;
+    default:
+      return std::nullopt;
+  }
+}
+
 Status ProducerSession::sort(rd_kafka_error_s* error, const std::string& what) {
   const rd_kafka_resp_err_t code = rd_kafka_error_code(error);
   const bool retriable = rd_kafka_error_is_retriable(error) != 0 || code == RD_KAFKA_RESP_ERR__TIMED_OUT;
@@ -150,18 +165,10 @@ Status ProducerSession::sort(rd_kafka_error_s* error, const std::string& what) {
   const std::string text =
       "Kafka at " + config_.brokers + " does not let us " + what + " (" + rd_kafka_error_string(error) + ")";
   rd_kafka_error_destroy(error);
+  if (const auto permission = permission_for(code, config_.group)) {
+    return {Code::kUnavailable, text + ": give this user " + *permission};
+  }
   switch (code) {
-    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-      return {Code::kUnavailable,
-              text + ": give this user Write and Describe on the transactional id marquee-" + config_.group};
-    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
-      return {Code::kUnavailable, text + ": give this user IdempotentWrite on the cluster"};
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-      return {Code::kUnavailable, text +
-                                      ": give this user Write and Describe on every topic written to, the pane log's "
-                                      "too"};
-    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-      return {Code::kUnavailable, text + ": give this user Read on group " + config_.group};
     case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
     case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
     case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:

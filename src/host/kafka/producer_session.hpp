@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,12 @@ class ProducerSession {
   // A topic that will be written to. Before acquire(). `compressed`: its values are, and are not to be packed again.
   void add_topic(const std::string& name, std::size_t message_bytes_max, bool compressed);
   // The settings of a producer that writes where this one does, for asking about topics.
-  ClientSpec asking_spec() const;
+  ClientSpec asking_spec() const { return asking_spec(config_); }
+  static ClientSpec asking_spec(const KafkaSinkConfig& config);
+  // Those of the transactional one, but for what depends on the topics.
+  static ClientSpec client_spec(const KafkaSinkConfig& config);
+  // What to do about an error that is a permission missing; nothing where it is another.
+  static std::optional<std::string> permission_for(int error, const std::string& group);
 
   // Until librdkafka has a producer id, or `stop` (kUnavailable).
   Status acquire(const std::atomic<bool>& stop);
@@ -74,7 +80,6 @@ class ProducerSession {
   Status abort();
 
  private:
-  ClientSpec client_spec() const;
   // What to do about an error of librdkafka's, which is let go: ok is to try again.
   Status sort(rd_kafka_error_s* error, const std::string& what);
   Status still_possible(const std::string& what);

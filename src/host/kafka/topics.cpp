@@ -38,13 +38,6 @@ Event answer(rd_kafka_queue_t* queue, const std::atomic<bool>& stop) {
   return event;
 }
 
-std::string command(const std::string& brokers, const TopicWish& wish) {
-  std::string text = "kafka-topics.sh --bootstrap-server " + brokers + " --create --topic " + wish.name +
-                     " --partitions " + std::to_string(wish.partitions);
-  for (const auto& [name, value] : wish.settings) text += " --config " + name + "=" + value;
-  return text;
-}
-
 // The embedded broker names a controller that is none of its brokers, and librdkafka would wait a request's whole
 // timeout for it.
 bool has_controller(rd_kafka_t* rk, const rd_kafka_metadata_t& metadata) {
@@ -80,8 +73,10 @@ std::int32_t partition_count(const rd_kafka_metadata_t& metadata, const std::str
   return 0;
 }
 
-// Empty when the broker has created the topic (or it is there already: then it is not `ours`); else why not.
-std::string create_topic(rd_kafka_t* rk, const TopicWish& wish, const std::atomic<bool>& stop, bool& ours) {
+// Empty when the broker has created the topic (or it is there already: then it is not `ours`); else why not. `only_ask`:
+// whether it would.
+std::string create_topic(rd_kafka_t* rk, const TopicWish& wish, bool only_ask, const std::atomic<bool>& stop,
+                         bool& ours) {
   ours = true;
   std::array<char, 256> text{};
   const std::unique_ptr<rd_kafka_NewTopic_t, void (*)(rd_kafka_NewTopic_t*)> topic(
@@ -92,6 +87,7 @@ std::string create_topic(rd_kafka_t* rk, const TopicWish& wish, const std::atomi
     rd_kafka_NewTopic_set_config(topic.get(), name.c_str(), value.c_str());
   }
   const AdminOptions options = admin_options(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+  rd_kafka_AdminOptions_set_validate_only(options.get(), only_ask ? 1 : 0, text.data(), text.size());
   const KafkaQueue queue(rd_kafka_queue_new(rk));
   rd_kafka_NewTopic_t* topics = topic.get();
   rd_kafka_CreateTopics(rk, &topics, 1, options.get(), queue.get());
@@ -113,7 +109,23 @@ std::string create_topic(rd_kafka_t* rk, const TopicWish& wish, const std::atomi
   return {};
 }
 
-TopicFound settings_of(rd_kafka_t* rk, const std::string& name, const std::atomic<bool>& stop, Log& log) {
+}  // namespace
+
+std::string creating_command(const std::string& brokers, const TopicWish& wish) {
+  std::string text = "kafka-topics.sh --bootstrap-server " + brokers + " --create --topic " + wish.name +
+                     " --partitions " + std::to_string(wish.partitions);
+  for (const auto& [name, value] : wish.settings) text += " --config " + name + "=" + value;
+  return text;
+}
+
+std::string why_not_creatable(Client& client, const TopicWish& wish) {
+  const std::atomic<bool> stop{false};
+  bool ours = false;
+  return create_topic(client.handle(), wish, true, stop, ours);
+}
+
+TopicFound topic_settings(Client& client, const std::string& name, const std::atomic<bool>& stop, Log& log) {
+  rd_kafka_t* const rk = client.handle();
   TopicFound topic;
   topic.message_bytes_max = kTopicMessageBytesDefault;
   const std::unique_ptr<rd_kafka_ConfigResource_t, void (*)(rd_kafka_ConfigResource_t*)> resource(
@@ -154,8 +166,6 @@ TopicFound settings_of(rd_kafka_t* rk, const std::string& name, const std::atomi
   return topic;
 }
 
-}  // namespace
-
 Result<std::vector<TopicFound>> prepare_topics(Client& client, const std::vector<TopicWish>& wishes, bool create,
                                                const std::atomic<bool>& stop, Waiting& waiting, Log& log) {
   rd_kafka_t* rk = client.handle();
@@ -189,12 +199,12 @@ Result<std::vector<TopicFound>> prepare_topics(Client& client, const std::vector
     if (found == Presence::kLeaderless) {
       waiting.say(where + " has a partition without a leader; trying on");
     } else if (!create) {
-      waiting.say(where + " does not exist. Create it with: " + command(client.brokers(), wish));
+      waiting.say(where + " does not exist. Create it with: " + creating_command(client.brokers(), wish));
     } else if (const std::string why =
-                   administers ? create_topic(rk, wish, stop, ours) : "the cluster has no controller";
+                   administers ? create_topic(rk, wish, false, stop, ours) : "the cluster has no controller";
                !why.empty()) {
       waiting.say(where + " does not exist, and the broker does not let us create it (" + why +
-                  "). Create it with: " + command(client.brokers(), wish));
+                  "). Create it with: " + creating_command(client.brokers(), wish));
     } else if (ours) {
       log.info("created " + where + " with " + std::to_string(wish.partitions) + " partitions");
     }
@@ -206,7 +216,7 @@ Result<std::vector<TopicFound>> prepare_topics(Client& client, const std::vector
   for (std::size_t i = 0; i < wishes.size(); ++i) {
     TopicFound topic;
     topic.message_bytes_max = kTopicMessageBytesDefault;
-    if (administers) topic = settings_of(rk, wishes[i].name, stop, log);
+    if (administers) topic = topic_settings(client, wishes[i].name, stop, log);
     topic.partitions = partitions[i];
     topics.push_back(std::move(topic));
     if (stop.load(std::memory_order_relaxed)) return stopped;

@@ -37,4 +37,13 @@ inline constexpr std::size_t kTopicMessageBytesDefault = 1'048'588;
 Result<std::vector<TopicFound>> prepare_topics(Client& client, const std::vector<TopicWish>& wishes, bool create,
                                                const std::atomic<bool>& stop, Waiting& waiting, Log& log);
 
+// The command with which an operator creates it.
+std::string creating_command(const std::string& brokers, const TopicWish& wish);
+
+// Whether the broker would let us create the topic, which it is only asked: empty, or why not. Blocks some seconds.
+std::string why_not_creatable(Client& client, const TopicWish& wish);
+
+// What the broker tells of a topic that is there. Blocks some seconds where it does not answer, or until `stop`.
+TopicFound topic_settings(Client& client, const std::string& name, const std::atomic<bool>& stop, Log& log);
+
 }  // namespace marquee
