@@ -5,6 +5,8 @@ still answers the versions before "flexible" ones, those are spoken. One request
 """
 
 import dataclasses
+import hashlib
+import os
 import socket
 import struct
 import time
@@ -24,6 +26,11 @@ ERRORS = {
     44: "refused by policy",
     60: "reassignment in progress",
 }
+
+
+RESOURCES = {"topic": 2, "group": 3, "cluster": 4, "transactional id": 5}
+OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Delete": 6, "Describe": 8, "DescribeConfigs": 10}
+LITERAL, ALLOW = 3, 3
 
 
 class KafkaError(Exception):
@@ -303,6 +310,40 @@ class Client:
         a.number("i"), a.number("i"), a.text(), a.number("i"), a.number("i"), a.number("q")
         if error := a.number("h"):
             raise KafkaError(error, f"{topic}/{partition}")
+
+    def set_password(self, user: str, password: str) -> None:
+        """Makes the user or changes it; SCRAM-SHA-256."""
+        salt, iterations = os.urandom(16), 4096
+        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+        body = Request().count(1).count(2).compact(user).number("b", 1).number("i", iterations)
+        for value in (salt, salted):
+            body.count(len(value) + 1).bytes += value
+        a = self.call(51, 0, body.count(0).count(0), flexible=True)
+        a.number("i"), a.count(), a.compact()
+        if error := a.number("h"):
+            raise KafkaError(error, f"user {user}")
+
+    def allow(self, user: str, *acls: tuple[str, str, str]) -> None:
+        """Permissions, each as (kind of resource, its name, operation)."""
+        body = Request().number("i", len(acls))
+        for kind, name, operation in acls:
+            body.number("b", RESOURCES[kind]).text(name).number("b", LITERAL).text(f"User:{user}").text("*")
+            body.number("b", OPERATIONS[operation], ALLOW)
+        a = self.call(30, 1, body)
+        a.number("i")
+        self._judge(a, lambda: (f"permissions of {user}", a.number("h"), a.text()))
+
+    def forbid(self, user: str, kind: str, name: str, operation: str) -> None:
+        """Takes a permission away, which there must be."""
+        body = Request().number("i", 1).number("b", RESOURCES[kind]).text(name).number("b", LITERAL)
+        body.text(f"User:{user}").text("*").number("b", OPERATIONS[operation], ALLOW)
+        a = self.call(31, 1, body)
+        a.number("i"), a.number("i")
+        error, message = a.number("h"), a.text()
+        if error:
+            raise KafkaError(error, f"permissions of {user}", message)
+        if a.number("i") != 1:
+            raise LookupError(f"{user} has no permission to {operation} {kind} {name}")
 
     def write_markers(self, producer: int, epoch: int, coordinator_epoch: int, commit: bool, partitions) -> None:
         """Ends a transaction in `partitions` (topic, index), as its coordinator does: for mending a broker's loss."""

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <functional>
+#include <iterator>
 #include <sstream>
 
 #include "app/config_check.hpp"
@@ -64,7 +66,12 @@ class Loader {
     return nullptr;
   }
 
-  // The value as TOML, or as plain text where it is not TOML or where the key wants text.
+  // Of librdkafka's own settings: the name of one that is a secret.
+  static bool is_secret_key(const Key<Config>& key, const std::string& below) {
+    return key.name.ends_with(".kafka") && is_secret(below);
+  }
+
+  // The value as TOML, or as plain text where it is not TOML, where the key wants text, and where it is a secret.
   static toml::table value_for(const Key<Config>& key, const std::string& below, const std::string& text) {
     const auto wrapped = [&](const toml::node& value) {
       toml::table table;
@@ -78,6 +85,7 @@ class Loader {
       return table;
     };
     toml::table plain = wrapped(toml::value<std::string>(text));
+    if (is_secret_key(key, below)) return plain;
     try {
       toml::table parsed = toml::parse("v = " + text);
       if (parsed.size() != 1) return plain;
@@ -125,7 +133,56 @@ class Loader {
       return;
     }
     const std::string name = set.substr(0, equals);
+    if (const std::string secret = secret_in(name, set.substr(equals + 1)); !secret.empty()) {
+      problems_.add("--set " + name,
+                    secret +
+                        " is a secret, and everybody on this machine can read a command line: write it in the file, or "
+                        "set " +
+                        variable_of(secret) + ", or " + variable_of(secret) + "_FILE to a file that holds it");
+      return;
+    }
     apply_override("--set " + name, name, set.substr(equals + 1));
+  }
+
+  // The first secret that an override of that name and text sets, with its section; empty: none.
+  static std::string secret_in(const std::string& name, const std::string& text) {
+    std::string below;
+    const Key<Config>* key = find_key(name, below);
+    if (key == nullptr || !key->name.ends_with(".kafka")) return {};
+    if (!below.empty()) return is_secret(below) ? name : std::string();
+    const toml::table value = value_for(*key, below, text);
+    const toml::table* settings = value.get_as<toml::table>("v");
+    if (settings == nullptr) return {};
+    std::string found;
+    const std::function<void(const toml::table&, const std::string&)> look = [&](const toml::table& table,
+                                                                                 const std::string& above) {
+      for (const auto& [setting, node] : table) {
+        const std::string full = above + "." + std::string(setting.str());
+        if (const toml::table* inner = node.as_table()) look(*inner, full);
+        if (found.empty() && is_secret(full.substr(name.size() + 1))) found = full;
+      }
+    };
+    look(*settings, name);
+    return found;
+  }
+
+  // The environment variable that sets a librdkafka setting (section.kafka.its.name).
+  static std::string variable_of(const std::string& name) {
+    std::string out(kEnvironmentPrefix);
+    int sections = 0;
+    for (const char c : name) {
+      if (c == '.' && sections < 2) {
+        out += "__";
+        ++sections;
+      } else if (c == '.') {
+        out += '_';
+      } else if (c == '_' && sections == 2) {
+        out += "__";
+      } else {
+        out += static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+      }
+    }
+    return out;
   }
 
   void override_from_environment(const std::string& variable, const std::string& value) {
@@ -152,7 +209,23 @@ class Loader {
       }
       name = rest.substr(0, first) + "." + rest.substr(first + 2, second - first - 2) + "." + below;
     }
-    apply_override("environment " + variable, name, value);
+    const std::string origin = "environment " + variable;
+    constexpr std::string_view kFile = ".file";
+    std::string below;
+    const Key<Config>* key = find_key(name, below);
+    if (key == nullptr || !is_secret_key(*key, below) || !below.ends_with(kFile)) {
+      apply_override(origin, name, value);
+      return;
+    }
+    // A secret in a file of its own, as containers mount them.
+    std::ifstream file(value, std::ios::binary);
+    std::string secret((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    if (!file || secret.empty()) {
+      problems_.add(origin, "the file " + value + " cannot be read, or is empty");
+      return;
+    }
+    if (secret.back() == '\n') secret.pop_back();
+    apply_override(origin, name.substr(0, name.size() - kFile.size()), secret);
   }
 
   // --- Unknown names

@@ -87,6 +87,7 @@ class ConsoleLog::Lines {
     }
     logger_.flush_on(spdlog::level::trace);
   }
+  void set_level(LogLevel level) { logger_.set_level(level_of(level)); }
   void write(Level level, std::string_view message) {
     const auto spd_level = level_of(level);
     if (!logger_.should_log(spd_level)) return;
@@ -106,6 +107,9 @@ class ConsoleLog::Lines {
 
 ConsoleLog::ConsoleLog(const LogSection& section) : lines_(std::make_unique<Lines>(section)) {}
 ConsoleLog::~ConsoleLog() = default;
+void ConsoleLog::set_level(LogLevel level) {
+  lines_->set_level(level);
+}
 void ConsoleLog::write(Level level, std::string_view message) {
   lines_->write(level, message);
 }

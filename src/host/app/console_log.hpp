@@ -15,6 +15,8 @@ class ConsoleLog final : public Log {
   explicit ConsoleLog(const LogSection& section);
   ~ConsoleLog() override;
   void write(Level level, std::string_view message) override;
+  // From here on, less is not written. Any thread.
+  void set_level(LogLevel level);
 
  private:
   class Lines;

@@ -25,6 +25,13 @@ void on_signal(int signal) {
   if (const unsigned seconds = leave_within_s.load(); seconds > 0) ::alarm(seconds);
 }
 
+void stop_on(int signal) {
+  struct sigaction action{};
+  action.sa_handler = on_signal;
+  sigemptyset(&action.sa_mask);
+  sigaction(signal, &action, nullptr);
+}
+
 void on_alarm(int) {
   ::_exit(exit_code.load());
 }
@@ -42,12 +49,13 @@ const std::atomic<bool>& stop_on_signals(void (*before_leaving)() noexcept, unsi
   leave.store(before_leaving);
   leave_within_s.store(within_s);
   on_alarms();
-  struct sigaction action{};
-  action.sa_handler = on_signal;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  stop_on(SIGINT);
+  stop_on(SIGTERM);
   return stop;
+}
+
+void stop_on_hangup() {
+  stop_on(SIGHUP);
 }
 
 int stop_signal() {

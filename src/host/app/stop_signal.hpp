@@ -11,6 +11,8 @@ namespace marquee {
 // `within_s` is not 0 the process ends with 0 so long after the first one, whatever blocks: nothing may be lost by
 // that.
 const std::atomic<bool>& stop_on_signals(void (*before_leaving)() noexcept = nullptr, unsigned within_s = 0);
+// Likewise for SIGHUP, which is a terminal that has gone. After stop_on_signals().
+void stop_on_hangup();
 // The signal that came first; 0 while none has.
 int stop_signal();
 

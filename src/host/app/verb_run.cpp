@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <memory>
 
+#include "app/access_report.hpp"
 #include "app/console_log.hpp"
+#include "app/operator_signals.hpp"
 #include "app/stop_signal.hpp"
 #include "app/stream_job.hpp"
 #include "app/usage.hpp"
@@ -24,6 +26,7 @@ struct RunOptions {
   ConfigOptions config;
   std::string log_format;
   std::string log_level;
+  bool check = false;
 };
 
 int run_stream(const RunOptions& options) {
@@ -34,6 +37,8 @@ int run_stream(const RunOptions& options) {
   if (!config) return static_cast<int>(Code::kConfig);
   const std::atomic<bool>& stop = stop_on_signals(nullptr, kLeaveWithinS);
   ConsoleLog log(config->log);
+  if (options.check) return report_access(*config, log);
+  const OperatorSignals signals(log, config->log.level);
   Probe probe;
   SnapshotBoard snapshots;
   log.info("marquee " MARQUEE_VERSION " starts");
@@ -63,12 +68,16 @@ void add_run(CLI::App& app, Action& action) {
   marquee run --config marquee.toml
   marquee run --config marquee.toml --log-format json --set source.brokers=kafka:9092
   MARQUEE_SOURCE__KAFKA__SASL_PASSWORD=… marquee run --config marquee.toml
-The first SIGTERM or SIGINT drains and leaves with 0; the second leaves at once.)");
+  marquee run --config marquee.toml --check
+The first SIGTERM or SIGINT drains and leaves with 0; the second leaves at once.
+SIGUSR1 makes the log say everything, SIGUSR2 what is configured again. SIGHUP reads nothing anew: restart it.)");
   add_config_options(*verb, options->config, true);
   verb->add_option("--log-format", options->log_format, "auto, human or json")
       ->check(one_of({"auto", "human", "json"}));
   verb->add_option("--log-level", options->log_level, "debug, info, warning or error")
       ->check(one_of({"debug", "info", "warning", "error"}));
+  verb->add_flag("--check", options->check,
+                 "try what a run needs (brokers, credentials, topics, permissions), change nothing, and leave");
   verb->callback([options, &action] { action = [options] { return run_stream(*options); }; });
 }
 
