@@ -176,10 +176,19 @@ class Run:
 
     ANSWERS_WITHIN_S = 10.0
 
-    def __init__(self, marquee: pathlib.Path, config: pathlib.Path, port: int, **environment: str):
-        self.port = port
+    def __init__(
+        self,
+        marquee: pathlib.Path,
+        config: pathlib.Path,
+        port: int,
+        *,
+        token: str = "",
+        more: tuple[str, ...] = (),
+        **environment: str,
+    ):
+        self.port, self.token = port, token
         self.log = config.with_suffix(f".{time.monotonic_ns()}.log")
-        line = [marquee, "run", "--config", config, "--log-format", "human"]
+        line = [marquee, "run", "--config", config, "--log-format", "human", *more]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 line, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | environment
@@ -200,8 +209,10 @@ class Run:
         """(status, body); status 0: nobody answers."""
         if self.process.poll() is not None:
             raise AssertionError(f"marquee left by itself with {self.process.returncode}")
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=self.ANSWERS_WITHIN_S) as answer:
+            with urllib.request.urlopen(request, timeout=self.ANSWERS_WITHIN_S) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -754,7 +765,35 @@ def movietweetings(world: World) -> None:
     world.check_results(world.read_input(), world.read_results(), 500)
 
 
+def signals(world: World) -> None:
+    world.shared_broker()
+    world.gen(1_000)
+    world.configure()
+    with world.run() as run:
+        run.wait_ready()
+
+        def says(pattern: str) -> None:
+            log = run.log
+            until(lambda: re.search(pattern, log.read_text()), lambda: f"'{pattern}' in the log:\n{log.read_text()}")
+
+        check(" debug " not in run.log.read_text(), "the log says everything from the start")
+        run.process.send_signal(signal.SIGHUP)
+        says("warning.* SIGHUP: nothing is read anew")
+        run.process.send_signal(signal.SIGUSR1)
+        says("info.* SIGUSR1: the log says everything")
+        world.gen(1_000, start="2025-11-22T09:00:00Z")
+        says("(?s)SIGUSR1.* debug ")
+        run.process.send_signal(signal.SIGUSR2)
+        says("info.* SIGUSR2: the log is again at the level that is configured")
+        run.wait_read(2_000)
+        world.wait_committed()
+        equal(run.get("/readyz")[0], 200, "/readyz after all of them")
+        run.stop()
+    check(" debug " not in run.log.read_text().rpartition("SIGUSR2")[2], "SIGUSR2 took nothing back")
+
+
 SCENARIOS = {
+    "signals": signals,
     "one-event-a-message": one_event_a_message,
     "packed": packed,
     "compressions": compressions,

@@ -2,7 +2,8 @@
 //
 //   SIGUSR1   the log says everything, as with log.level = "debug"
 //   SIGUSR2   the log says what the configuration says again
-//   SIGHUP    nothing is read anew, and the log says so. Where a standard stream is a terminal it means that the terminal
+//   SIGHUP    nothing is read anew, and the log says so. Where a standard stream is a terminal it means that the
+//   terminal
 //             has gone, and stops as SIGTERM does; where it was ignored at the start (nohup) it stays so.
 #pragma once
 

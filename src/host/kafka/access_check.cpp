@@ -27,6 +27,7 @@ using Steady = std::chrono::steady_clock;
 
 constexpr milliseconds kPoll{50};
 constexpr milliseconds kRequest{1'000};
+constexpr milliseconds kCoordinator{3'000};
 constexpr std::int32_t kNoPartition = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t kTooLongMs = 2'000'000'000;  // librdkafka adds to it, in 32 bits
 constexpr const char* kProbeKey = "marquee run --check";
@@ -78,9 +79,7 @@ class AccessCheck {
 
  private:
   void say(std::string what, Status status = {}) { answers_.push_back({std::move(what), std::move(status)}); }
-  void refuse(std::string what, std::string why) {
-    say(std::move(what), Status(Code::kUnavailable, std::move(why)));
-  }
+  void refuse(std::string what, std::string why) { say(std::move(what), Status(Code::kUnavailable, std::move(why))); }
 
   // Null, said, where librdkafka does not take the settings or the broker does not take us.
   std::unique_ptr<Client> connected(ClientSpec spec, const std::string& section) {
@@ -175,8 +174,8 @@ class AccessCheck {
         return !why.empty() || left() == 0;
       });
       if (why.empty() && left() > 0) {
-        why = std::to_string(left()) + " of " + partitions_text(partitions) + " give no answer to a fetch: " +
-              consumer.complaint(RD_KAFKA_RESP_ERR__TIMED_OUT);
+        why = std::to_string(left()) + " of " + partitions_text(partitions) +
+              " give no answer to a fetch: " + consumer.complaint(RD_KAFKA_RESP_ERR__TIMED_OUT);
       }
     }
     for (std::int32_t p = 0; p < started; ++p) rd_kafka_consume_stop(handle.get(), p);
@@ -184,7 +183,11 @@ class AccessCheck {
   }
 
   void check_source() {
-    const std::unique_ptr<Client> client = connected(KafkaSource::client_spec(source_, 1), "[source]");
+    ClientSpec spec = KafkaSource::client_spec(source_, 1);
+    // A commit waits so long for the group's coordinator, and the client for the commit before it is gone. Nothing else
+    // has a use for it here, where nobody subscribes.
+    spec.preferred.emplace_back("session.timeout.ms", std::to_string(kCoordinator.count()));
+    const std::unique_ptr<Client> client = connected(std::move(spec), "[source]");
     if (!client) return;
     source_cluster_ = client->cluster_id(kRequest);
     const std::string* committable = nullptr;
@@ -217,6 +220,10 @@ class AccessCheck {
       error = RD_KAFKA_RESP_ERR__TIMED_OUT;
       wait_for(client, patience_, [&] {
         const Event event(rd_kafka_queue_poll(queue.get(), static_cast<int>(kPoll.count())));
+        if (client.group_error() == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
+          error = RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+          return true;
+        }
         if (!event || rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_OFFSET_COMMIT) return false;
         error = rd_kafka_event_error(event.get());
         const rd_kafka_topic_partition_list_t* offsets = rd_kafka_event_topic_partition_list(event.get());
@@ -241,9 +248,8 @@ class AccessCheck {
     spec.section = "sink.kafka";
     spec.brokers = sink_.brokers;
     spec.extra = pane_log_.extra;
-    spec.fixed = {{"enable.partition.eof", "true"},
-                  {"isolation.level", "read_committed"},
-                  {"enable.auto.commit", "false"}};
+    spec.fixed = {
+        {"enable.partition.eof", "true"}, {"isolation.level", "read_committed"}, {"enable.auto.commit", "false"}};
     spec.preferred = {{"client.id", "marquee"}, {"fetch.wait.max.ms", "50"}};
     return spec;
   }
@@ -278,7 +284,7 @@ class AccessCheck {
                kProbeKey + "\" now stands in " + topic + ". It is no Apache Kafka, and --check cannot be used with it";
       default:
         return writer.complaint(*delivery_ == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT ? RD_KAFKA_RESP_ERR__TIMED_OUT
-                                                                                : *delivery_);
+                                                                               : *delivery_);
     }
   }
 
@@ -373,8 +379,8 @@ class AccessCheck {
     wait_for(client, patience_, [&] {
       rd_kafka_error_t* failure = rd_kafka_init_transactions(client.handle(), static_cast<int>(kPoll.count() * 5));
       error = failure == nullptr ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(failure);
-      const bool again = failure != nullptr &&
-                         (rd_kafka_error_is_retriable(failure) != 0 || error == RD_KAFKA_RESP_ERR__TIMED_OUT);
+      const bool again =
+          failure != nullptr && (rd_kafka_error_is_retriable(failure) != 0 || error == RD_KAFKA_RESP_ERR__TIMED_OUT);
       rd_kafka_error_destroy(failure);
       return !again;
     });

@@ -217,6 +217,18 @@ std::string Client::trouble(int error) const {
   return text;
 }
 
+int Client::group_error() const {
+  const KafkaQueue queue(rd_kafka_queue_get_consumer(handle()));
+  int error = RD_KAFKA_RESP_ERR_NO_ERROR;
+  while (queue) {
+    rd_kafka_event_t* const event = rd_kafka_queue_poll(queue.get(), 0);
+    if (event == nullptr) break;
+    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR) error = rd_kafka_event_error(event);
+    rd_kafka_event_destroy(event);
+  }
+  return error;
+}
+
 std::string Client::cluster_id(std::chrono::milliseconds patience) const {
   char* const id = rd_kafka_clusterid(handle(), static_cast<int>(patience.count()));
   std::string text = id == nullptr ? "" : id;

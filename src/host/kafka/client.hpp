@@ -65,6 +65,9 @@ class Client {
   std::string complaint(int error) const;
   // The same for who goes on trying, and says so.
   std::string trouble(int error) const;
+  // Of a consumer with a group: what the group's coordinator cannot be found for (rd_kafka_resp_err_t), as far as that
+  // was said since the last call; 0: nothing. librdkafka tells it to nobody who waits for offsets. Any thread.
+  int group_error() const;
   // Of the cluster it is connected to; empty where it is not told within `patience`.
   std::string cluster_id(std::chrono::milliseconds patience) const;
 

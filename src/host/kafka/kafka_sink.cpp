@@ -47,7 +47,8 @@ std::vector<std::pair<KafkaSink::Kind, TopicWish>> KafkaSink::targets(const Kafk
   if (!config.dead_letter_topic.empty()) {
     targets.emplace_back(Kind::kDead, TopicWish{config.dead_letter_topic, config.partitions, {}});
   }
-  if (!config.late_topic.empty()) targets.emplace_back(Kind::kLate, TopicWish{config.late_topic, config.partitions, {}});
+  if (!config.late_topic.empty())
+    targets.emplace_back(Kind::kLate, TopicWish{config.late_topic, config.partitions, {}});
   return targets;
 }
 

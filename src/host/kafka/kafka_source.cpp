@@ -193,7 +193,7 @@ Status KafkaSource::check_group(const Client& client, const KafkaSourceConfig& c
       raw_list, &rd_kafka_group_list_destroy);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR || !list) {
     log.debug("group " + config.group + " could not be described (" + rd_kafka_err2str(error) +
-               "): a subscribed member of it would not be noticed");
+              "): a subscribed member of it would not be noticed");
     return {};
   }
   for (int i = 0; i < list->group_cnt; ++i) {
@@ -220,10 +220,11 @@ Result<KafkaPartitions> KafkaSource::committed(Waiting& waiting) {
     rd_kafka_resp_err_t error = rd_kafka_committed(client_->handle(), list.get(), 2 * kAnswerMs);
     for (int i = 0; i < list->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) error = list->elems[i].err;
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
-    if (error == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
+    if (error == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
+        client_->group_error() == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
       return Status(Code::kUnavailable, offsets + " on Kafka at " + config_.brokers + " cannot be read (" +
-                                            rd_kafka_err2str(error) + "): give this user Read on group " +
-                                            config_.group);
+                                            rd_kafka_err2str(RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) +
+                                            "): give this user Read on group " + config_.group);
     }
     // librdkafka asks again while a transaction holds the offsets back, and then says no more than that time is up.
     if (error == RD_KAFKA_RESP_ERR__TIMED_OUT && answers()) {

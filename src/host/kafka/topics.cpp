@@ -73,8 +73,8 @@ std::int32_t partition_count(const rd_kafka_metadata_t& metadata, const std::str
   return 0;
 }
 
-// Empty when the broker has created the topic (or it is there already: then it is not `ours`); else why not. `only_ask`:
-// whether it would.
+// Empty when the broker has created the topic (or it is there already: then it is not `ours`); else why not.
+// `only_ask`: whether it would.
 std::string create_topic(rd_kafka_t* rk, const TopicWish& wish, bool only_ask, const std::atomic<bool>& stop,
                          bool& ours) {
   ours = true;

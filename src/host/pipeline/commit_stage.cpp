@@ -1,5 +1,6 @@
 #include "pipeline/commit_stage.hpp"
 
+#include <string>
 #include <utility>
 
 namespace marquee {
@@ -52,7 +53,11 @@ void CommitStage::publish() {
 
   Probe& probe = *parts_.probe;
   const auto relaxed = std::memory_order_relaxed;
-  for (std::size_t v = 0; v < kVerdictCount; ++v) probe.verdicts[v].fetch_add(epoch_->verdicts.by_verdict[v], relaxed);
+  std::uint64_t records = 0;
+  for (std::size_t v = 0; v < kVerdictCount; ++v) {
+    records += epoch_->verdicts.by_verdict[v];
+    probe.verdicts[v].fetch_add(epoch_->verdicts.by_verdict[v], relaxed);
+  }
   probe.results.fetch_add(acknowledged_.results, relaxed);
   probe.letters_dead.fetch_add(acknowledged_.letters_dead, relaxed);
   probe.letters_late.fetch_add(acknowledged_.letters_late, relaxed);
@@ -61,6 +66,10 @@ void CommitStage::publish() {
   probe.commit.observe_ns(now_ns - begin_ns_);
   if (epoch_->oldest_read_ns != 0 && !epoch_->results.empty())
     probe.event_to_result.observe_ns(now_ns - epoch_->oldest_read_ns);
+  parts_.log->debug("epoch " + std::to_string(committed_) + " committed in " +
+                    std::to_string((now_ns - begin_ns_) / 1'000'000) + " ms: " + std::to_string(records) +
+                    " records, " + std::to_string(acknowledged_.results) + " results, " +
+                    std::to_string(acknowledged_.letters_dead + acknowledged_.letters_late) + " letters");
   if (epoch_->snapshot != nullptr) parts_.snapshots->publish(epoch_->snapshot);
 }
 
