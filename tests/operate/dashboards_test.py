@@ -42,7 +42,7 @@ Selector = collections.namedtuple("Selector", "metric matchers range function")
 
 def masked(expr: str) -> str:
     """The expression with the insides of strings blanked, so that brackets and words in them do not count."""
-    return re.sub(r'"(?:\\.|[^"\\])*"', lambda m: '"' + " " * (len(m[0]) - 2) + '"', expr)
+    return re.sub(r'"(?:\\.|[^"\\])*"|`[^`]*`', lambda m: '"' + " " * (len(m[0]) - 2) + '"', expr)
 
 
 def selectors(expr: str) -> list[Selector]:
@@ -62,8 +62,8 @@ def selectors(expr: str) -> list[Selector]:
         matchers = {}
         if braces:
             text = expr[m.start(2) : m.end(2)]
-            for label, op, value in re.findall(r'(\w+)\s*(=~|!~|!=|=)\s*"((?:\\.|[^"\\])*)"', text):
-                matchers[label] = (op, value)
+            for label, op, value in re.findall(r'(\w+)\s*(=~|!~|!=|=)\s*("(?:\\.|[^"\\])*"|`[^`]*`)', text):
+                matchers[label] = (op, value[1:-1])
         before = re.search(r"(\w+)\s*\(\s*$", bare[: m.start()])
         found.append(Selector(name, matchers, window and window.strip()[1:-1], before and before[1]))
     return found
