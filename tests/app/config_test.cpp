@@ -8,6 +8,7 @@
 #include <set>
 
 #include "app/config_values.hpp"
+#include "temporary.hpp"
 
 namespace marquee {
 namespace {
@@ -471,6 +472,40 @@ TEST(Config, MasksSecretsAndNeverSaysThemInProblems) {
                    "[source.kafka]\nsasl.password = ['hunter2']\n[source.kafak]\nsasl.password = 'hunter2'\n")) {
     EXPECT_THAT(problem, Not(HasSubstr("hunter")));
   }
+}
+
+TEST(Config, SecretsAreNotForTheCommandLine) {
+  for (const std::string set : {"sink.kafka.sasl.password=hunter2", "sink.kafka={sasl.password=\"hunter2\"}",
+                                "sink.kafka={ \"security.protocol\" = \"SSL\", \"sasl.password\" = \"hunter2\" }"}) {
+    ConfigRequest request = for_run();
+    request.sets = {set};
+    const std::vector<std::string> problems = problems_of(kLeast, request);
+    ASSERT_EQ(problems.size(), 1u) << set;
+    EXPECT_THAT(problems[0], HasSubstr("sink.kafka.sasl.password is a secret"));
+    EXPECT_THAT(problems[0], HasSubstr("set MARQUEE_SINK__KAFKA__SASL_PASSWORD, or"));
+    EXPECT_THAT(problems[0], Not(HasSubstr("hunter")));
+  }
+  ConfigRequest request = for_run();
+  request.sets = {"source.kafka.ssl_x.key_password=hunter2"};
+  EXPECT_THAT(problems_of(kLeast, request).at(0), HasSubstr("MARQUEE_SOURCE__KAFKA__SSL__X_KEY__PASSWORD"));
+}
+
+TEST(Config, SecretsOfTheEnvironmentAreTakenAsTheyAreAndFromFiles) {
+  ConfigRequest request = for_run();
+  request.environment = {{"MARQUEE_SINK__KAFKA__SASL_PASSWORD", "\"quoted\""},
+                         {"MARQUEE_SOURCE__KAFKA__SASL_PASSWORD_FILE", test::file_with("password", "of a file\n")},
+                         {"MARQUEE_SOURCE__KAFKA__SSL_KEY_LOCATION", "/keys/client"}};
+  const Config config = config_of(kLeast, request);
+  EXPECT_EQ(config.sink.kafka.at("sasl.password"), "\"quoted\"");
+  EXPECT_EQ(config.source.kafka.at("sasl.password"), "of a file");
+  EXPECT_EQ(config.source.kafka.count("sasl.password.file"), 0u);
+  EXPECT_EQ(config.source.kafka.at("ssl.key.location"), "/keys/client");
+
+  request.environment = {{"MARQUEE_SOURCE__KAFKA__SASL_PASSWORD_FILE", test::temporary("not there")}};
+  const std::vector<std::string> problems = problems_of(kLeast, request);
+  ASSERT_EQ(problems.size(), 1u);
+  EXPECT_THAT(problems[0], HasSubstr("environment MARQUEE_SOURCE__KAFKA__SASL_PASSWORD_FILE"));
+  EXPECT_THAT(problems[0], HasSubstr("cannot be read"));
 }
 
 TEST(Config, DocumentsEveryKeyOnceWithItsDefault) {

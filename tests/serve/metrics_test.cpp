@@ -233,7 +233,6 @@ TEST_F(MetricsTest, SeriesOfTheTopAreCapped) {
 
 TEST_F(MetricsTest, ItemsAreLabelsOnlyWhenAskedForAndUnderACap) {
   EXPECT_THAT(text(), Not(HasSubstr("item=")));
-  config.item_labels = true;
   config.item_labels_max = 2;
   Metrics metrics(config, job, probe, board, http);
   const Exposition exposition(metrics.text());
@@ -300,9 +299,45 @@ TEST_F(MetricsTest, CommitPaneLogAndRecovery) {
   EXPECT_EQ(exposition.value("marquee_restore_duration_seconds_sum"), 1);
 }
 
+TEST_F(MetricsTest, PartitionsAreToldOnceTheirPlaceIsKnown) {
+  probe.by_partition.set_watermark(1, true, 1'763'800'000'125, false);
+  EXPECT_EQ(Exposition(text()).count("marquee_source_partition_watermark_timestamp_seconds"), 0u);
+  probe.by_partition.set_lag(1, "watch-events", 7, 42);
+  probe.by_partition.set_lag(0, "watch-events", 3, 0);
+  probe.by_partition.set_watermark(0, false, 0, true);
+  const Exposition exposition(text());
+  const std::map<std::string, std::string> seventh = {{"topic", "watch-events"}, {"partition", "7"}};
+  const std::map<std::string, std::string> third = {{"topic", "watch-events"}, {"partition", "3"}};
+  EXPECT_EQ(exposition.value("marquee_source_partition_lag_messages", seventh), 42);
+  EXPECT_EQ(exposition.value("marquee_source_partition_watermark_timestamp_seconds", seventh), 1'763'800'000.125);
+  EXPECT_EQ(exposition.value("marquee_source_partition_idle", seventh), 0);
+  EXPECT_EQ(exposition.value("marquee_source_partition_lag_messages", third), 0);
+  EXPECT_EQ(exposition.value("marquee_source_partition_idle", third), 1);
+  EXPECT_EQ(exposition.count("marquee_source_partition_watermark_timestamp_seconds"), 1u);
+}
+
+TEST_F(MetricsTest, BudgetsPoolAndLastCommit) {
+  EXPECT_EQ(Exposition(text()).count("marquee_last_commit_timestamp_seconds"), 0u);
+  job.budgets.items = 11;
+  job.budgets.entries = 12;
+  job.budgets.title_bytes = 13;
+  probe.batches_in_pool = 14;
+  probe.committed_wall_ms = 1'763'800'000'500;
+  const Exposition exposition(text());
+  EXPECT_EQ(exposition.value("marquee_limit", {{"limit", "items"}}), 11);
+  EXPECT_EQ(exposition.value("marquee_limit", {{"limit", "entries"}}), 12);
+  EXPECT_EQ(exposition.value("marquee_limit", {{"limit", "title_bytes"}}), 13);
+  EXPECT_EQ(exposition.count("marquee_limit"), 6u);
+  EXPECT_EQ(exposition.value("marquee_batches"), 14);
+  EXPECT_EQ(exposition.value("marquee_last_commit_timestamp_seconds"), 1'763'800'000.5);
+}
+
 TEST_F(MetricsTest, TheTableOfTheReadmeNamesEveryMetric) {
   probe.watermark_known = true;
   probe.lag_messages = 0;
+  probe.committed_wall_ms = 1;
+  probe.by_partition.set_lag(0, "watch-events", 0, 0);
+  probe.by_partition.set_watermark(0, true, 0, false);
   const std::string table = metrics_markdown();
   const Exposition exposition(text());
   for (const auto& [name, type] : exposition.types())

@@ -66,6 +66,7 @@ struct HttpSection {
   std::vector<std::string> cors_origins;
   std::uint64_t history_windows = 60;
   std::uint64_t history_bytes = 64u << 20;
+  std::uint64_t item_labels = 0;
 };
 
 struct LogSection {

@@ -90,6 +90,7 @@ Status StreamJob::serve() {
   }
   serve.cors_origins = config_.http.cors_origins;
   serve.history = {config_.http.history_windows, config_.http.history_bytes};
+  serve.item_labels_max = config_.http.item_labels;
   serve.about = {config_.source.group, parts_->options.instance, config_.sink.commit_every_ms};
   HttpServer& http = parts_->http.emplace(serve, config_.job, probe_, snapshots_, log_);
   if (Status s = http.start(); !s.ok()) return s;

@@ -52,8 +52,10 @@ void KafkaSource::measure() {
     std::int64_t high = -1;
     rd_kafka_get_watermark_offsets(client_->handle(), state.start.topic.c_str(), state.start.number, &low, &high);
     if (high >= 0) state.high.store(high, std::memory_order_relaxed);
-    lag += std::max<std::int64_t>(
+    const std::int64_t behind = std::max<std::int64_t>(
         0, state.high.load(std::memory_order_relaxed) - state.position.load(std::memory_order_relaxed));
+    probe_.by_partition.set_lag(raw(state.start.partition), state.start.topic, state.start.number, behind);
+    lag += behind;
   }
   probe_.lag_messages.store(lag, std::memory_order_relaxed);
 }

@@ -88,6 +88,7 @@ class BatchPool final : public BatchHome {
     }
     return oldest;
   }
+  std::size_t size() const { return batches_.size(); }
   std::size_t free_count() const {
     const std::lock_guard lock(mutex_);
     return free_.size();

@@ -62,6 +62,7 @@ void CommitStage::publish() {
   probe.letters_dead.fetch_add(acknowledged_.letters_dead, relaxed);
   probe.letters_late.fetch_add(acknowledged_.letters_late, relaxed);
   probe.epochs.fetch_add(1, relaxed);
+  probe.committed_wall_ms.store(parts_.clock->wall_ms(), relaxed);
   const std::int64_t now_ns = parts_.clock->monotonic_ns();
   probe.commit.observe_ns(now_ns - begin_ns_);
   if (epoch_->oldest_read_ns != 0 && !epoch_->results.empty())

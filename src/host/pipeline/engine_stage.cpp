@@ -245,6 +245,7 @@ void EngineStage::refresh_gauges() {
   probe.titles_refused.fetch_add(titles_.take_refused(), kRelaxed);
   probe.dictionary_bytes.store(static_cast<std::int64_t>(ids_.memory_bytes()), kRelaxed);
   probe.batches_free.store(static_cast<std::int64_t>(parts_.pool->free_count()), kRelaxed);
+  probe.batches_in_pool.store(static_cast<std::int64_t>(parts_.pool->size()), kRelaxed);
   probe.partitions.store(static_cast<std::int64_t>(progress_.partition_count()), kRelaxed);
   show_progress();
 }
@@ -253,6 +254,9 @@ void EngineStage::refresh_gauges() {
 void EngineStage::show_progress() {
   Probe& probe = *parts_.probe;
   probe.partitions_idle.store(static_cast<std::int64_t>(progress_.idle_count()), kRelaxed);
+  progress_.for_each_partition([&](std::size_t partition, EventTimeMs watermark, bool idle) {
+    probe.by_partition.set_watermark(partition, watermark != kNoTime, watermark, idle);
+  });
   if (progress_.job_watermark() != kNoTime) {
     probe.watermark_ms.store(progress_.job_watermark(), kRelaxed);
     probe.watermark_known.store(true, kRelaxed);

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/verdict.hpp"
 
@@ -29,6 +31,48 @@ struct LatencyHistogram {
     count[i].fetch_add(1, std::memory_order_relaxed);
     sum_ns.fetch_add(static_cast<std::uint64_t>(ns), std::memory_order_relaxed);
   }
+};
+
+// How far each partition of the source is, by its index: what tells which of them holds the others up. Any thread; a
+// few writes a second.
+class PartitionFigures {
+ public:
+  struct Figure {
+    std::string topic;  // empty: nobody has said its place and lag yet
+    std::int32_t number = 0;
+    std::int64_t lag_messages = 0;
+    std::int64_t watermark_ms = 0;  // meaningless before watermark_known
+    bool watermark_known = false;
+    bool idle = false;
+  };
+
+  void set_lag(std::size_t partition, const std::string& topic, std::int32_t number, std::int64_t lag_messages) {
+    const std::lock_guard lock(mutex_);
+    Figure& figure = at(partition);
+    if (figure.topic.empty()) figure.topic = topic;
+    figure.number = number;
+    figure.lag_messages = lag_messages;
+  }
+  void set_watermark(std::size_t partition, bool known, std::int64_t watermark_ms, bool idle) {
+    const std::lock_guard lock(mutex_);
+    Figure& figure = at(partition);
+    figure.watermark_known = known;
+    figure.watermark_ms = watermark_ms;
+    figure.idle = idle;
+  }
+  std::vector<Figure> get() const {
+    const std::lock_guard lock(mutex_);
+    return figures_;
+  }
+
+ private:
+  Figure& at(std::size_t partition) {
+    if (partition >= figures_.size()) figures_.resize(partition + 1);
+    return figures_[partition];
+  }
+
+  mutable std::mutex mutex_;
+  std::vector<Figure> figures_;
 };
 
 enum class Phase : std::uint8_t { kStarting, kConnecting, kRestoring, kRunning, kDraining, kStopped, kFailed };
@@ -67,7 +111,10 @@ struct Probe {
   Gauge dictionary_bytes{0};
   Gauge title_bytes{0};
   Gauge batches_free{0};
+  Gauge batches_in_pool{0};
+  Gauge committed_wall_ms{0};  // when the last epoch committed, 0: none has
   Gauge partitions{0};
+  PartitionFigures by_partition;
   Gauge partitions_idle{0};
   Gauge restored_bytes{0};         // of the pane log, read by the last recovery
   Gauge restore_records_total{0};  // offsets of the pane log that the recovery under way, or the last one, has to read

@@ -198,6 +198,13 @@ std::vector<OffsetOut> Progress::offsets(const CommitMetadata& common) const {
   return out;
 }
 
+void Progress::for_each_partition(const std::function<void(std::size_t, EventTimeMs, bool)>& f) const {
+  for (std::size_t i = 0; i < partitions_.size(); ++i) {
+    const Partition& p = partitions_[i];
+    f(i, p.highest == kNoTime ? kNoTime : p.highest - job_.time.disorder_ms, p.idle || !p.known);
+  }
+}
+
 std::size_t Progress::idle_count() const {
   return static_cast<std::size_t>(
       std::count_if(partitions_.begin(), partitions_.end(), [](const Partition& p) { return p.idle || !p.known; }));

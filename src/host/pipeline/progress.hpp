@@ -74,6 +74,8 @@ class Progress {
 
   std::size_t partition_count() const { return partitions_.size(); }
   std::size_t idle_count() const;
+  // f(index, watermark, idle); kNoTime before the first event counted.
+  void for_each_partition(const std::function<void(std::size_t, EventTimeMs, bool)>& f) const;
 
  private:
   struct Partition {

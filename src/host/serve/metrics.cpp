@@ -6,6 +6,7 @@
 
 #include <initializer_list>
 #include <limits>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -53,6 +54,8 @@ struct Scrape {
   std::size_t boards_left_out;
   const ProcessUsage& process;
   ItemLabels& item_labels;
+  const JobSpec& job;
+  const std::vector<PartitionFigures::Figure>& partitions;
 };
 
 using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
@@ -133,12 +136,13 @@ void collect_top(const Scrape& scrape, Series& series, ValueOf value_of) {
   for (const ExportedBoard& board : scrape.boards) {
     for (std::size_t i = 0; i < board.leaderboard->top; ++i) {
       const ResultRow* const row = i < board.record->rows.size() ? &board.record->rows[i] : nullptr;
-      const std::string_view item =
-          row != nullptr && scrape.config.item_labels ? scrape.item_labels.label(row->item) : std::string_view();
+      const std::string_view item = row != nullptr ? scrape.item_labels.label(row->item) : std::string_view();
+      const std::string_view title = item.empty() ? std::string_view() : std::string_view(row->title);
       series.add(row == nullptr ? 0.0 : value_of(*row), {{"leaderboard", board.leaderboard->name},
                                                          {"group", board.group},
                                                          {"rank", std::to_string(i + 1)},
-                                                         {"item", item}});
+                                                         {"item", item},
+                                                         {"title", title}});
     }
   }
 }
@@ -152,6 +156,27 @@ void collect_boards(const Scrape& scrape, Series& series, ValueOf value_of) {
 
 double seconds(std::int64_t ms) {
   return static_cast<double>(ms) * 1e-3;
+}
+
+// A figure of each partition of the source that has one.
+template <class FigureOf>
+void collect_partitions(const Scrape& scrape, Series& series, FigureOf figure_of) {
+  for (const PartitionFigures::Figure& partition : scrape.partitions) {
+    if (partition.topic.empty()) continue;
+    if (const std::optional<double> value = figure_of(partition)) {
+      series.add(*value, {{"topic", partition.topic}, {"partition", std::to_string(partition.number)}});
+    }
+  }
+}
+
+void collect_limits(const Scrape& scrape, Series& series) {
+  const Budgets& budgets = scrape.job.budgets;
+  series.add(std::uint64_t{budgets.items}, {{"limit", "items"}});
+  series.add(std::uint64_t{budgets.combinations}, {{"limit", "combinations"}});
+  series.add(std::uint64_t{budgets.groups}, {{"limit", "groups"}});
+  series.add(budgets.entries, {{"limit", "entries"}});
+  series.add(std::uint64_t{budgets.open_panes}, {{"limit", "open_panes"}});
+  series.add(budgets.title_bytes, {{"limit", "title_bytes"}});
 }
 
 struct MetricRow {
@@ -205,6 +230,12 @@ constexpr MetricRow kMetrics[] = {
      "Offsets that retention had removed before they were read, gone over with on_gap = continue.",
      figure_of<&Probe::gap_messages>},
     {"marquee_epochs_total", kCounter, "", "Epochs committed.", figure_of<&Probe::epochs>},
+    {"marquee_last_commit_timestamp_seconds", kGauge, "",
+     "When the last epoch committed, as Unix time. Absent before the first.",
+     [](const Scrape& s, Series& out) {
+       const std::int64_t ms = s.probe.committed_wall_ms.load(std::memory_order_relaxed);
+       if (ms > 0) out.add(seconds(ms));
+     }},
     {"marquee_commit_failures_total", kCounter, "", "Epochs whose commit failed.", figure_of<&Probe::commit_failures>},
     {"marquee_recoveries_total", kCounter, "", "Times the state was rebuilt from the last commit.",
      figure_of<&Probe::recoveries>},
@@ -253,6 +284,27 @@ constexpr MetricRow kMetrics[] = {
     {"marquee_source_partitions_idle", kGauge, "", "Partitions that are idle and hold back no watermark.",
      figure_of<&Probe::partitions_idle>},
 
+    {"marquee_source_partition_lag_messages", kGauge, "topic, partition",
+     "Messages between what has been read of a partition and its end.",
+     [](const Scrape& s, Series& out) {
+       collect_partitions(s, out, [](const auto& p) { return std::optional(static_cast<double>(p.lag_messages)); });
+     }},
+    {"marquee_source_partition_watermark_timestamp_seconds", kGauge, "topic, partition",
+     "A partition's own watermark, as Unix time; the lowest of those that are not idle holds the others up. Absent "
+     "before its first event.",
+     [](const Scrape& s, Series& out) {
+       collect_partitions(s, out, [](const auto& p) {
+         return p.watermark_known ? std::optional(seconds(p.watermark_ms)) : std::nullopt;
+       });
+     }},
+    {"marquee_source_partition_idle", kGauge, "topic, partition", "1 when the partition is idle.",
+     [](const Scrape& s, Series& out) {
+       collect_partitions(s, out, [](const auto& p) { return std::optional(p.idle ? 1.0 : 0.0); });
+     }},
+
+    {"marquee_limit", kGauge, "limit",
+     "The budgets in force: items, combinations, groups (of each leaderboard), entries, open_panes, title_bytes.",
+     collect_limits},
     {"marquee_entries", kGauge, "", "Entries (leaderboard, pane, group, item) held by the engine.",
      figure_of<&Probe::entries>},
     {"marquee_open_panes", kGauge, "", "Panes not yet dropped, over all leaderboards.", figure_of<&Probe::open_panes>},
@@ -264,6 +316,7 @@ constexpr MetricRow kMetrics[] = {
     {"marquee_dictionary_memory_bytes", kGauge, "", "Memory of the dictionary.", figure_of<&Probe::dictionary_bytes>},
     {"marquee_title_memory_bytes", kGauge, "", "Memory of titles, of leaderboards that display some.",
      figure_of<&Probe::title_bytes>},
+    {"marquee_batches", kGauge, "", "Batches in the pool.", figure_of<&Probe::batches_in_pool>},
     {"marquee_batches_free", kGauge, "", "Batches waiting to be filled; 0 is backpressure.",
      figure_of<&Probe::batches_free>},
 
@@ -272,13 +325,13 @@ constexpr MetricRow kMetrics[] = {
      [](const Scrape& s, Series& out) {
        if (s.snapshot.published_wall_ms > 0) out.add(seconds(s.snapshot.published_wall_ms));
      }},
-    {"marquee_top_views", kGauge, "leaderboard, group, rank, (item)",
-     "Views of the item at a rank of the current window; 0 where no item holds it. The item is a label only when "
-     "asked for.",
+    {"marquee_top_views", kGauge, "leaderboard, group, rank, (item, title)",
+     "Views of the item at a rank of the current window; 0 where no item holds it. Item and title are labels only "
+     "when asked for, with http.item_labels.",
      [](const Scrape& s, Series& out) {
        collect_top(s, out, [](const ResultRow& row) { return static_cast<double>(row.views); });
      }},
-    {"marquee_top_watch_seconds", kGauge, "leaderboard, group, rank, (item)",
+    {"marquee_top_watch_seconds", kGauge, "leaderboard, group, rank, (item, title)",
      "Watch time of the item at a rank of the current window; 0 where no item holds it.",
      [](const Scrape& s, Series& out) {
        collect_top(s, out, [](const ResultRow& row) { return static_cast<double>(row.watch_ms) * 1e-3; });
@@ -359,7 +412,8 @@ class Metrics::Collector final : public prometheus::Collectable {
     process.start_time_s = start_time_s_;
     std::size_t left_out = 0;
     const std::vector<ExportedBoard> boards = exported(*snapshot, left_out);
-    const Scrape scrape{config_, probe_, http_, *snapshot, boards, left_out, process, item_labels_};
+    const std::vector<PartitionFigures::Figure> partitions = probe_.by_partition.get();
+    const Scrape scrape{config_, probe_, http_, *snapshot, boards, left_out, process, item_labels_, job_, partitions};
 
     std::vector<MetricFamily> families;
     families.reserve(std::size(kMetrics));

@@ -38,8 +38,8 @@ struct ServeConfig {
   ServeAbout about;
   ServeLimits limits;
   std::size_t top_series_max = 10'000;  // (leaderboard, group, rank) triples in /metrics; groups beyond are left out
-  bool item_labels = false;             // item ids as a label of marquee_top_*
-  std::size_t item_labels_max = 1'000;  // distinct item ids ever used as a label by this process
+  // Distinct item ids that this process ever uses as a label of marquee_top_*, with their titles where there are any.
+  std::size_t item_labels_max = 0;
 };
 
 }  // namespace marquee
