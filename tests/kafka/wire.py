@@ -47,8 +47,8 @@ class Request:
     def __init__(self) -> None:
         self.bytes = bytearray()
 
-    def number(self, kind: str, *values: int) -> "Request":
-        """`kind` as in struct: b, h, i, q for 8 to 64 bits."""
+    def number(self, kind: str, *values: float) -> "Request":
+        """`kind` as in struct: b, h, i, q for 8 to 64 bits, d for a double."""
         for value in values:
             self.bytes += struct.pack(">" + kind, value)
         return self
@@ -344,6 +344,15 @@ class Client:
             raise KafkaError(error, f"permissions of {user}", message)
         if a.number("i") != 1:
             raise LookupError(f"{user} has no permission to {operation} {kind} {name}")
+
+    def set_quota(self, client_id: str, quota: str, value: float | None) -> None:
+        """Such as consumer_byte_rate, of whoever bears that client.id; None takes it away."""
+        body = Request().number("i", 1).number("i", 1).text("client-id").text(client_id)
+        body.number("i", 1).text(quota).number("d", value or 0).number("b", int(value is None))
+        a = self.call(49, 0, body.number("b", 0))
+        a.number("i"), a.number("i")
+        if error := a.number("h"):
+            raise KafkaError(error, f"quota of {client_id}", a.text())
 
     def write_markers(self, producer: int, epoch: int, coordinator_epoch: int, commit: bool, partitions) -> None:
         """Ends a transaction in `partitions` (topic, index), as its coordinator does: for mending a broker's loss."""
