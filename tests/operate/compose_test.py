@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""docker/compose.yaml, as Docker Compose reads it, and whether all that it names is there and fits: compose_test.py MARQUEE.
+"""docker/compose.yaml, as Docker Compose reads it, and whether all that it names is there and fits:
+compose_test.py MARQUEE.
 
 It is not started: there is no Docker engine where tests run.
 """
@@ -33,7 +34,9 @@ def check_services(services: dict, found: operate.Findings) -> None:
             found.same(f"{name}: who gets to {port['published']}", port.get("host_ip"), "127.0.0.1")
         for volume in service.get("volumes", []):
             if volume["type"] == "bind":
-                found.expect(pathlib.Path(volume["source"]).exists(), f"{name} mounts {volume['source']}, which is not there")
+                found.expect(
+                    pathlib.Path(volume["source"]).exists(), f"{name} mounts {volume['source']}, which is not there"
+                )
                 found.expect(volume.get("read_only"), f"{name} may write to {volume['source']}")
         if not service["image"].startswith("marquee:"):
             continue
@@ -50,7 +53,11 @@ def check_services(services: dict, found: operate.Findings) -> None:
     found.same("the device of marquee-gpu", [(d["driver"], d["capabilities"]) for d in devices], [("nvidia", ["gpu"])])
     found.same("CUDA of marquee-gpu", gpu["build"]["args"].get("CUDA"), "1")
     kafka = services["kafka"]["environment"]
-    for name in ("TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "TRANSACTION_STATE_LOG_MIN_ISR", "OFFSETS_TOPIC_REPLICATION_FACTOR"):
+    for name in (
+        "TRANSACTION_STATE_LOG_REPLICATION_FACTOR",
+        "TRANSACTION_STATE_LOG_MIN_ISR",
+        "OFFSETS_TOPIC_REPLICATION_FACTOR",
+    ):
         found.same(f"KAFKA_{name}", kafka.get(f"KAFKA_{name}"), "1")
     found.expect(services["kafka"].get("healthcheck", {}).get("test"), "kafka has no health check")
 
@@ -109,7 +116,11 @@ def check_monitoring(services: dict, found: operate.Findings) -> None:
 
     def provisioned(kind: str) -> list[dict]:
         paths = (operate.SOURCE / "grafana" / "provisioning" / kind).glob("*.yaml")
-        return [one for path in paths for one in yaml.safe_load(path.read_text("utf8"))[kind.replace("dashboards", "providers")]]
+        return [
+            one
+            for path in paths
+            for one in yaml.safe_load(path.read_text("utf8"))[kind.replace("dashboards", "providers")]
+        ]
 
     environment = services["grafana"]["environment"]
     sources, providers = provisioned("datasources"), provisioned("dashboards")

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""docker/Dockerfile, as hadolint judges it, and what it says against the sources and the program: dockerfile_test.py MARQUEE.
+"""docker/Dockerfile, as hadolint judges it, and what it says against the sources and the program:
+dockerfile_test.py MARQUEE.
 
 That it builds, and that its image runs, is docker/try-image's to show.
 """

@@ -20,7 +20,9 @@ FOLDER = operate.SOURCE / "docker" / "kubernetes"
 
 
 def render(name: str, found: operate.Findings) -> dict[str, dict]:
-    text = found.succeeds(f"kubectl kustomize {name}", operate.run(operate.TOOLS / "kubectl", "kustomize", FOLDER / name))
+    text = found.succeeds(
+        f"kubectl kustomize {name}", operate.run(operate.TOOLS / "kubectl", "kustomize", FOLDER / name)
+    )
     valid(name, text, found)
     return {one["kind"]: one for one in yaml.safe_load_all(text)}
 
@@ -52,13 +54,17 @@ def check_pod(objects: dict[str, dict], found: operate.Findings) -> None:
     for probe, path in (("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
         found.same(probe, container[probe]["httpGet"], {"path": path, "port": "http"})
     for what in ("requests", "limits"):
-        found.expect({"cpu", "memory"} <= container["resources"][what].keys(), f"there are no {what} for CPU and memory")
+        found.expect(
+            {"cpu", "memory"} <= container["resources"][what].keys(), f"there are no {what} for CPU and memory"
+        )
     config = objects["ConfigMap"]["metadata"]["name"]
     mounted = {volume["name"] for volume in pod["volumes"] if volume.get("configMap", {}).get("name") == config}
     mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
     found.expect(mounts.get("/etc/marquee") in mounted, f"{config} is not mounted at /etc/marquee")
     service = objects["Service"]["spec"]
-    found.expect(service["selector"] and service["selector"].items() <= labels.items(), "the service does not find the pod")
+    found.expect(
+        service["selector"] and service["selector"].items() <= labels.items(), "the service does not find the pod"
+    )
     ports = [port["name"] for port in container["ports"]]
     found.expect(all(port["targetPort"] in ports for port in service["ports"]), "the service names a port that is none")
 
