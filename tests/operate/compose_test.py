@@ -82,8 +82,9 @@ def check_words(services: dict, marquee: str, found: operate.Findings) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         events = pathlib.Path(folder) / "events.ndjson"
-        made = operate.run(marquee, *words, "--output", events, "--count", 20000)
-        found.succeeds(f"marquee {' '.join(words)}, to a file", made)
+        at_once = ["max" if before == "--rate" else word for before, word in zip(["", *words], words, strict=False)]
+        made = operate.run(marquee, *at_once, "--output", events, "--count", 20000)
+        found.succeeds(f"marquee {' '.join(at_once)}, to a file", made)
         results = found.succeeds("marquee replay", operate.run(marquee, "replay", events, "--config", config))
     boards = [json.loads(line) for line in results.splitlines()]
     for leaderboard in settings["leaderboard"]:
