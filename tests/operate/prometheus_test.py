@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every query of every dashboard and alert, asked of a real Prometheus that scrapes a real marquee.
 
-    tests/operate/prometheus_test.py --marquee FILE --oracle FILE SOURCE
+    tests/operate/prometheus_test.py --marquee FILE SOURCE
 
 Two processes on a real Kafka: `main`, under load, and `stuck`, whose fetches are throttled and one of whose partitions
 has stood still since its first event. Each class of failure that the alerts know is provoked once: invalid records,
@@ -266,7 +266,6 @@ def label_values(prometheus: Prometheus, definition: str, began: float) -> set[s
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--marquee", type=lambda p: pathlib.Path(p).resolve(), required=True, metavar="FILE")
-    parser.add_argument("--oracle", type=lambda p: pathlib.Path(p).resolve(), metavar="FILE")
     parser.add_argument("source", type=lambda p: pathlib.Path(p).resolve(), metavar="SOURCE")
     options = parser.parse_args()
     try:
