@@ -171,6 +171,14 @@ TEST_F(Cli, ValidateSaysOkOrEveryProblemWith78) {
   EXPECT_THAT(ran.err, HasSubstr(bad + ":2: event.itm is not a key; the nearest is event.item\n"));
   EXPECT_THAT(ran.err, HasSubstr(bad + ":3: event.time must be the path of a field"));
   EXPECT_EQ(shell("marquee validate --config /no/such/file").code, 78);
+  for (const std::string set : {"sink.kafka.sals.username=x", "source.kafka.socket.timeout.ms=soon",
+                                "sink.kafka.transactional.id=mine"}) {
+    for (const std::string verb : {"validate", "run"}) {  // run: before it looks for a broker
+      const Ran refused = shell("marquee " + verb + " --config " + config_ + " --set source.topic=x --set " + set);
+      EXPECT_EQ(refused.code, 78) << verb << " " << set;
+      EXPECT_THAT(refused.err, HasSubstr(set.substr(set.find("kafka.") + 6, 4))) << refused.err;
+    }
+  }
   EXPECT_EQ(shell("marquee run --config " + config_).code, 78);  // no topic
 }
 

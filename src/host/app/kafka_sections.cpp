@@ -4,6 +4,10 @@
 #include <array>
 #include <string_view>
 
+#include "kafka/client.hpp"
+#include "kafka/kafka_source.hpp"
+#include "kafka/producer_session.hpp"
+
 namespace marquee {
 
 KafkaSettings connection_settings(const KafkaSettings& settings) {
@@ -15,6 +19,11 @@ KafkaSettings connection_settings(const KafkaSettings& settings) {
       out[name] = value;
   }
   return out;
+}
+
+Status check_kafka_settings(const Config& config) {
+  if (Status s = Client::check(KafkaSource::client_spec(kafka_source_config(config), 1)); !s.ok()) return s;
+  return Client::check(ProducerSession::client_spec(kafka_sink_config(config)));
 }
 
 KafkaSourceConfig kafka_source_config(const Config& config) {

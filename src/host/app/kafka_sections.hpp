@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/config.hpp"
+#include "core/status.hpp"
 #include "kafka/kafka_config.hpp"
 
 namespace marquee {
@@ -12,5 +13,8 @@ KafkaPaneLogConfig kafka_pane_log_config(const Config& config);
 
 // How a cluster is reached: what of a producer's settings concerns any client.
 KafkaSettings connection_settings(const KafkaSettings& settings);
+
+// Whether librdkafka knows all that stands under [source.kafka] and [sink.kafka]. kConfig. Connects to nothing.
+Status check_kafka_settings(const Config& config);
 
 }  // namespace marquee

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "app/kafka_sections.hpp"
 #include "app/verbs.hpp"
 #include "serve/metrics.hpp"
 
@@ -54,9 +55,11 @@ void add_validate(CLI::App& app, Action& action) {
   add_config_options(*verb, *options, true);
   verb->callback([options, &action] {
     action = [options] {
-      if (!load_or_complain(*options, {})) return static_cast<int>(Code::kConfig);
-      std::puts("OK");
-      return 0;
+      const std::optional<Config> config = load_or_complain(*options, {});
+      if (!config) return static_cast<int>(Code::kConfig);
+      const Status settings = check_kafka_settings(*config);
+      if (settings.ok()) std::puts("OK");
+      return report(settings);
     };
   });
 }

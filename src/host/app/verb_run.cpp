@@ -5,6 +5,7 @@
 
 #include "app/access_report.hpp"
 #include "app/console_log.hpp"
+#include "app/kafka_sections.hpp"
 #include "app/operator_signals.hpp"
 #include "app/stop_signal.hpp"
 #include "app/stream_job.hpp"
@@ -35,6 +36,7 @@ int run_stream(const RunOptions& options) {
   if (!options.log_level.empty()) config_options.sets.push_back("log.level=" + options.log_level);
   const std::optional<Config> config = load_or_complain(config_options, {.topic = true, .job = true});
   if (!config) return static_cast<int>(Code::kConfig);
+  if (const Status settings = check_kafka_settings(*config); !settings.ok()) return report(settings);
   const std::atomic<bool>& stop = stop_on_signals(nullptr, kLeaveWithinS);
   ConsoleLog log(config->log);
   if (options.check) return report_access(*config, log);

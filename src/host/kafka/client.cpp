@@ -100,32 +100,42 @@ Status refuse(const ClientSpec& spec, const std::string& name, const std::string
   return Status(Code::kConfig, "[" + spec.section + "] " + name + ": " + why);
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Client>> Client::make(ClientSpec spec, Log& log) {
-  std::unique_ptr<Client> client(new Client(std::move(spec), log));
-  const ClientSpec& s = client->spec_;
-  Conf conf(rd_kafka_conf_new());
+// Puts the settings of a client into librdkafka's own, name by name.
+Status apply(const ClientSpec& s, rd_kafka_conf_t* conf) {
   std::string why;
   for (const auto& [name, value] : s.preferred) {
     if (s.extra.count(name) != 0) continue;
-    if (set(conf.get(), name, value, why) == RD_KAFKA_CONF_INVALID) return refuse(s, name, why);
+    if (set(conf, name, value, why) == RD_KAFKA_CONF_INVALID) return refuse(s, name, why);
   }
   for (const auto& [name, value] : s.extra) {
     const bool ours = name == "bootstrap.servers" || name == "metadata.broker.list" ||
                       std::count(s.reserved.begin(), s.reserved.end(), name) != 0 ||
                       std::any_of(s.fixed.begin(), s.fixed.end(), [&](const auto& f) { return f.first == name; });
     if (ours) return refuse(s, name, "is set by marquee and cannot be changed here; remove the line");
-    if (set(conf.get(), name, value, why) != RD_KAFKA_CONF_OK) {
+    if (set(conf, name, value, why) != RD_KAFKA_CONF_OK) {
       return refuse(s, name, is_secret(name) ? "librdkafka refuses this value" : why);
     }
   }
   for (const auto& [name, value] : s.fixed) {
-    if (set(conf.get(), name, value, why) != RD_KAFKA_CONF_OK) return refuse(s, name, why);
+    if (set(conf, name, value, why) != RD_KAFKA_CONF_OK) return refuse(s, name, why);
   }
-  if (set(conf.get(), "bootstrap.servers", s.brokers, why) != RD_KAFKA_CONF_OK) return refuse(s, "brokers", why);
-  if (set(conf.get(), "log.queue", "true", why) != RD_KAFKA_CONF_OK) return refuse(s, "log.queue", why);
+  if (set(conf, "bootstrap.servers", s.brokers, why) != RD_KAFKA_CONF_OK) return refuse(s, "brokers", why);
+  if (set(conf, "log.queue", "true", why) != RD_KAFKA_CONF_OK) return refuse(s, "log.queue", why);
+  return {};
+}
 
+}  // namespace
+
+Status Client::check(const ClientSpec& spec) {
+  const Conf conf(rd_kafka_conf_new());
+  return apply(spec, conf.get());
+}
+
+Result<std::unique_ptr<Client>> Client::make(ClientSpec spec, Log& log) {
+  std::unique_ptr<Client> client(new Client(std::move(spec), log));
+  const ClientSpec& s = client->spec_;
+  Conf conf(rd_kafka_conf_new());
+  if (Status status = apply(s, conf.get()); !status.ok()) return status;
   rd_kafka_conf_set_opaque(conf.get(), client.get());
   rd_kafka_conf_set_log_cb(conf.get(), &ClientCallbacks::log);
   rd_kafka_conf_set_error_cb(conf.get(), &ClientCallbacks::error);

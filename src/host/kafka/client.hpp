@@ -49,6 +49,8 @@ class Client {
   // Fails with kConfig for a setting that librdkafka refuses or that is ours. `log` outlives it. Connects to nothing
   // yet.
   static Result<std::unique_ptr<Client>> make(ClientSpec spec, Log& log);
+  // What of that needs no client: names and values that librdkafka does not know, or that are ours. kConfig.
+  static Status check(const ClientSpec& spec);
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
