@@ -171,8 +171,8 @@ TEST_F(Cli, ValidateSaysOkOrEveryProblemWith78) {
   EXPECT_THAT(ran.err, HasSubstr(bad + ":2: event.itm is not a key; the nearest is event.item\n"));
   EXPECT_THAT(ran.err, HasSubstr(bad + ":3: event.time must be the path of a field"));
   EXPECT_EQ(shell("marquee validate --config /no/such/file").code, 78);
-  for (const std::string set : {"sink.kafka.sals.username=x", "source.kafka.socket.timeout.ms=soon",
-                                "sink.kafka.transactional.id=mine"}) {
+  for (const std::string set :
+       {"sink.kafka.sals.username=x", "source.kafka.socket.timeout.ms=soon", "sink.kafka.transactional.id=mine"}) {
     for (const std::string verb : {"validate", "run"}) {  // run: before it looks for a broker
       const Ran refused = shell("marquee " + verb + " --config " + config_ + " --set source.topic=x --set " + set);
       EXPECT_EQ(refused.code, 78) << verb << " " << set;
@@ -180,6 +180,24 @@ TEST_F(Cli, ValidateSaysOkOrEveryProblemWith78) {
     }
   }
   EXPECT_EQ(shell("marquee run --config " + config_).code, 78);  // no topic
+}
+
+// Each signal is sent once the log shows that the one before it has been heard. No broker is there, nor needed.
+TEST_F(Cli, SignalsOfTheOperator) {
+  const std::string log = temporary("signals.log");
+  const std::string heard =
+      "heard() { until grep -q \"$1\" " + log + "; do kill -0 $pid || exit 1; read -rt 0.05 <> <(:); done; }\n";
+  const Ran ran =
+      shell(heard + "exec_marquee() { exec " MARQUEE_BINARY " \"$@\"; }; exec_marquee run --config " + config_ +
+            " --set source.topic=t --set source.brokers=127.0.0.1:1 --set http.enabled=false 2>" + log +
+            " & pid=$!\n"
+            "heard \"does not answer\"; kill -HUP $pid; heard \"SIGHUP: nothing is read anew\"\n"
+            "kill -USR1 $pid; heard \"SIGUSR1: the log says everything\"; heard \"\\\"debug\\\"\"\n"
+            "kill -USR2 $pid; heard \"SIGUSR2: the log is again\"\n"
+            "kill -TERM $pid; wait $pid; echo left $?");
+  EXPECT_EQ(ran.out, "left 0\n") << ran.err << text_of(log);
+  const std::string text = text_of(log);
+  EXPECT_EQ(text.find("\"debug\"", text.rfind("SIGUSR2")), std::string::npos) << text;
 }
 
 TEST_F(Cli, ConfigPrintsWhatIsInForceWithoutSecrets) {
