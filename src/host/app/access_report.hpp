@@ -6,7 +6,7 @@
 
 namespace marquee {
 
-// Prints to standard output once all is asked; blocks some seconds for each question without an answer. The exit code
+// Prints to standard output; blocks some seconds for each question without an answer. The exit code
 // of the first thing that is missing; 0 where nothing is.
 int report_access(const Config& config, Log& log);
 

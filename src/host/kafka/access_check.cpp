@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "kafka/client.hpp"
 #include "kafka/kafka_pane_log.hpp"
@@ -68,17 +69,16 @@ struct Mute final : Log {
 class AccessCheck {
  public:
   AccessCheck(const KafkaSourceConfig& source, const KafkaSinkConfig& sink, const KafkaPaneLogConfig& pane_log,
-              milliseconds patience, Log& log)
-      : source_(source), sink_(sink), pane_log_(pane_log), patience_(patience), log_(log) {}
+              milliseconds patience, Log& log, const std::function<void(const AccessAnswer&)>& tell)
+      : source_(source), sink_(sink), pane_log_(pane_log), patience_(patience), log_(log), tell_(tell) {}
 
-  std::vector<AccessAnswer> answers() {
+  void run() {
     check_source();
     check_sink();
-    return std::move(answers_);
   }
 
  private:
-  void say(std::string what, Status status = {}) { answers_.push_back({std::move(what), std::move(status)}); }
+  void say(std::string what, Status status = {}) { tell_({std::move(what), std::move(status)}); }
   void refuse(std::string what, std::string why) { say(std::move(what), Status(Code::kUnavailable, std::move(why))); }
 
   // Null, said, where librdkafka does not take the settings or the broker does not take us.
@@ -404,17 +404,16 @@ class AccessCheck {
   const KafkaPaneLogConfig& pane_log_;
   const milliseconds patience_;
   Log& log_;
-  std::vector<AccessAnswer> answers_;
+  const std::function<void(const AccessAnswer&)>& tell_;
   std::string source_cluster_;
   std::optional<int> delivery_;  // of the record that is out
 };
 
 }  // namespace
 
-std::vector<AccessAnswer> check_access(const KafkaSourceConfig& source, const KafkaSinkConfig& sink,
-                                       const KafkaPaneLogConfig& pane_log, std::chrono::milliseconds patience,
-                                       Log& log) {
-  return AccessCheck(source, sink, pane_log, patience, log).answers();
+void check_access(const KafkaSourceConfig& source, const KafkaSinkConfig& sink, const KafkaPaneLogConfig& pane_log,
+                  std::chrono::milliseconds patience, Log& log, const std::function<void(const AccessAnswer&)>& tell) {
+  AccessCheck(source, sink, pane_log, patience, log, tell).run();
 }
 
 }  // namespace marquee

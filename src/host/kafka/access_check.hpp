@@ -14,8 +14,8 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
-#include <vector>
 
 #include "core/status.hpp"
 #include "kafka/kafka_config.hpp"
@@ -29,12 +29,11 @@ struct AccessAnswer {
 };
 
 // Blocks; each question waits for an answer for `patience` at most, and what depends on one without an answer is not
-// asked. At least one answer, in the order in which a run needs these things.
+// asked. `tell` gets at least one answer, each when it is there, in the order in which a run needs these things.
 //
 // Where a broker allows transactions of 23 days (transaction.max.timeout.ms; 15 minutes unless set) it would give the
 // transactional id to us: a running instance would be fenced, and the answer says so.
-std::vector<AccessAnswer> check_access(const KafkaSourceConfig& source, const KafkaSinkConfig& sink,
-                                       const KafkaPaneLogConfig& pane_log, std::chrono::milliseconds patience,
-                                       Log& log);
+void check_access(const KafkaSourceConfig& source, const KafkaSinkConfig& sink, const KafkaPaneLogConfig& pane_log,
+                  std::chrono::milliseconds patience, Log& log, const std::function<void(const AccessAnswer&)>& tell);
 
 }  // namespace marquee
