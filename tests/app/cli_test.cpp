@@ -171,6 +171,12 @@ TEST_F(Cli, ValidateSaysOkOrEveryProblemWith78) {
   EXPECT_THAT(ran.err, HasSubstr(bad + ":2: event.itm is not a key; the nearest is event.item\n"));
   EXPECT_THAT(ran.err, HasSubstr(bad + ":3: event.time must be the path of a field"));
   EXPECT_EQ(shell("marquee validate --config /no/such/file").code, 78);
+  const Ran all = shell("marquee validate --config " + config_ +
+                        " --set sink.kafka.aaa=1 --set sink.kafka.bbb=2 --set source.kafka.ccc=3");
+  EXPECT_EQ(all.code, 78);
+  for (const std::string key : {"[sink.kafka] aaa", "[sink.kafka] bbb", "[source.kafka] ccc"}) {
+    EXPECT_THAT(all.err, HasSubstr(key));
+  }
   for (const std::string set :
        {"sink.kafka.sals.username=x", "source.kafka.socket.timeout.ms=soon", "sink.kafka.transactional.id=mine"}) {
     for (const std::string verb : {"validate", "run"}) {  // run: before it looks for a broker
@@ -189,7 +195,7 @@ TEST_F(Cli, SignalsOfTheOperator) {
       "heard() { until grep -q \"$1\" " + log + "; do kill -0 $pid || exit 1; read -rt 0.05 <> <(:); done; }\n";
   const Ran ran =
       shell(heard + "exec_marquee() { exec " MARQUEE_BINARY " \"$@\"; }; exec_marquee run --config " + config_ +
-            " --set source.topic=t --set source.brokers=127.0.0.1:1 --set http.enabled=false 2>" + log +
+            " --set source.topic=t --set source.brokers=127.0.0.1:1 --set sink.kafka.debug=broker --set http.enabled=false 2>" + log +
             " & pid=$!\n"
             "heard \"does not answer\"; kill -HUP $pid; heard \"SIGHUP: nothing is read anew\"\n"
             "kill -USR1 $pid; heard \"SIGUSR1: the log says everything\"; heard \"\\\"debug\\\"\"\n"

@@ -476,7 +476,8 @@ TEST(Config, MasksSecretsAndNeverSaysThemInProblems) {
 
 TEST(Config, SecretsAreNotForTheCommandLine) {
   for (const std::string set : {"sink.kafka.sasl.password=hunter2", "sink.kafka={sasl.password=\"hunter2\"}",
-                                "sink.kafka={ \"security.protocol\" = \"SSL\", \"sasl.password\" = \"hunter2\" }"}) {
+                                "sink.kafka={ \"security.protocol\" = \"SSL\", \"sasl.password\" = \"hunter2\" }",
+                                "sink.kafka.sasl={password=\"hunter2\"}", "sink.kafka={sasl={password=\"hunter2\"}}"}) {
     ConfigRequest request = for_run();
     request.sets = {set};
     const std::vector<std::string> problems = problems_of(kLeast, request);
@@ -486,6 +487,8 @@ TEST(Config, SecretsAreNotForTheCommandLine) {
     EXPECT_THAT(problems[0], Not(HasSubstr("hunter")));
   }
   ConfigRequest request = for_run();
+  request.sets = {"sink.kafka.sasl.password:hunter2"};
+  EXPECT_THAT(problems_of(kLeast, request).at(0), Not(HasSubstr("hunter")));
   request.sets = {"source.kafka.ssl_x.key_password=hunter2"};
   EXPECT_THAT(problems_of(kLeast, request).at(0), HasSubstr("MARQUEE_SOURCE__KAFKA__SSL__X_KEY__PASSWORD"));
 }
@@ -506,6 +509,14 @@ TEST(Config, SecretsOfTheEnvironmentAreTakenAsTheyAreAndFromFiles) {
   ASSERT_EQ(problems.size(), 1u);
   EXPECT_THAT(problems[0], HasSubstr("environment MARQUEE_SOURCE__KAFKA__SASL_PASSWORD_FILE"));
   EXPECT_THAT(problems[0], HasSubstr("cannot be read"));
+  for (const std::string& bytes : {std::string("\n"), std::string("\r\n"), std::string("a\0b\n", 4)}) {
+    request.environment = {{"MARQUEE_SOURCE__KAFKA__SASL_PASSWORD_FILE", test::file_with("password", bytes)}};
+    EXPECT_EQ(problems_of(kLeast, request).size(), 1u);
+  }
+  request.environment = {{"MARQUEE_SOURCE__KAFKA__SASL_PASSWORD_FILE", test::file_with("password", "a\r\n")}};
+  EXPECT_EQ(config_of(kLeast, request).source.kafka.at("sasl.password"), "a");
+  request.environment.emplace_back("MARQUEE_SOURCE__KAFKA__SASL_PASSWORD", "b");
+  EXPECT_THAT(problems_of(kLeast, request).at(0), HasSubstr("MARQUEE_SOURCE__KAFKA__SASL_PASSWORD is set too"));
 }
 
 TEST(Config, DocumentsEveryKeyOnceWithItsDefault) {

@@ -129,7 +129,10 @@ class Loader {
   void override_from_set(const std::string& set) {
     const std::size_t equals = set.find('=');
     if (equals == std::string::npos || equals == 0) {
-      problems_.add("--set " + set, "must be section.key=value");
+      // What follows may be a secret that was written otherwise than it must be.
+      const std::size_t name_end = std::min(
+          set.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"), set.size());
+      problems_.add("--set " + set.substr(0, name_end), "must be section.key=value");
       return;
     }
     const std::string name = set.substr(0, equals);
@@ -144,25 +147,29 @@ class Loader {
     apply_override("--set " + name, name, set.substr(equals + 1));
   }
 
-  // The first secret that an override of that name and text sets, with its section; empty: none.
+  // The first secret that an override of that name and text sets, with its section; empty: none. It may stand within a
+  // table, or a table of tables.
   static std::string secret_in(const std::string& name, const std::string& text) {
     std::string below;
     const Key<Config>* key = find_key(name, below);
     if (key == nullptr || !key->name.ends_with(".kafka")) return {};
-    if (!below.empty()) return is_secret(below) ? name : std::string();
-    const toml::table value = value_for(*key, below, text);
-    const toml::table* settings = value.get_as<toml::table>("v");
-    if (settings == nullptr) return {};
+    if (is_secret(below)) return name;
+    toml::table value;
+    try {
+      value = toml::parse("v = " + text);
+    } catch (const toml::parse_error&) {
+      return {};  // plain text, of a setting that is no secret
+    }
     std::string found;
     const std::function<void(const toml::table&, const std::string&)> look = [&](const toml::table& table,
                                                                                  const std::string& above) {
       for (const auto& [setting, node] : table) {
         const std::string full = above + "." + std::string(setting.str());
         if (const toml::table* inner = node.as_table()) look(*inner, full);
-        if (found.empty() && is_secret(full.substr(name.size() + 1))) found = full;
+        if (found.empty() && is_secret(std::string_view(full).substr(key->name.size() + 1))) found = full;
       }
     };
-    look(*settings, name);
+    if (const toml::table* settings = value.get_as<toml::table>("v")) look(*settings, name);
     return found;
   }
 
@@ -220,11 +227,19 @@ class Loader {
     // A secret in a file of its own, as containers mount them.
     std::ifstream file(value, std::ios::binary);
     std::string secret((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    if (!file || secret.empty()) {
-      problems_.add(origin, "the file " + value + " cannot be read, or is empty");
+    const bool read = !file.bad() && file.is_open();
+    if (secret.ends_with('\n')) secret.pop_back();
+    if (secret.ends_with('\r')) secret.pop_back();
+    if (!read || secret.empty() || secret.find('\0') != std::string::npos) {
+      problems_.add(origin, "the file " + value + " cannot be read, is empty, or holds a zero byte");
       return;
     }
-    if (secret.back() == '\n') secret.pop_back();
+    const std::string_view alone = std::string_view(variable).substr(0, variable.size() - std::strlen("_FILE"));
+    if (std::any_of(request_.environment.begin(), request_.environment.end(),
+                    [&](const auto& other) { return other.first == alone; })) {
+      problems_.add(origin, std::string(alone) + " is set too: which of them is it?");
+      return;
+    }
     apply_override(origin, name.substr(0, name.size() - kFile.size()), secret);
   }
 

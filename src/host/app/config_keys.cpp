@@ -589,8 +589,8 @@ std::vector<Key<Config>> make_config_keys() {
   add(count_key<C>("http.history_windows", "complete windows of each group that the API keeps, in memory alone", 0,
                    100'000, [](auto& c) -> auto& { return c.http.history_windows; }));
   add(count_key<C>("http.item_labels",
-                   "distinct items that may be labels of marquee_top_*, with their titles; 0: none, ranks alone", 0,
-                   1'000'000, [](auto& c) -> auto& { return c.http.item_labels; }));
+                   "distinct items that may ever be labels of marquee_top_*, each with the first title it had; 0: none",
+                   0, 1'000'000, [](auto& c) -> auto& { return c.http.item_labels; }));
   add(size_key("http.history_bytes", "what all of them may take; the oldest go first", 0, std::uint64_t{1} << 40,
                [](C& c) -> std::uint64_t& { return c.http.history_bytes; }));
 

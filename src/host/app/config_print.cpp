@@ -5,7 +5,7 @@ namespace marquee {
 
 bool is_secret(std::string_view kafka_setting) {
   for (const std::string_view part : {"password", "passphrase", "secret", "token", "jaas", "credential", "ssl.key",
-                                      "ssl_key", "private", "oauthbearer.config"}) {
+                                      "ssl_key", "private", "oauthbearer.config", "kinit.cmd"}) {
     if (kafka_setting.find(part) != std::string_view::npos) return true;
   }
   return false;

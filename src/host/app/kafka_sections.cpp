@@ -21,9 +21,18 @@ KafkaSettings connection_settings(const KafkaSettings& settings) {
   return out;
 }
 
-Status check_kafka_settings(const Config& config) {
-  if (Status s = Client::check(KafkaSource::client_spec(kafka_source_config(config), 1)); !s.ok()) return s;
-  return Client::check(ProducerSession::client_spec(kafka_sink_config(config)));
+std::vector<std::string> kafka_settings_problems(const Config& config) {
+  std::vector<std::string> problems;
+  const auto judge = [&](const ClientSpec& spec) {
+    ClientSpec one = spec;  // setting by setting, for librdkafka tells of the first alone
+    for (const auto& setting : spec.extra) {
+      one.extra = {setting};
+      if (const Status status = Client::check(one); !status.ok()) problems.push_back(status.message());
+    }
+  };
+  judge(KafkaSource::client_spec(kafka_source_config(config), 1));
+  judge(ProducerSession::client_spec(kafka_sink_config(config)));
+  return problems;
 }
 
 KafkaSourceConfig kafka_source_config(const Config& config) {

@@ -1,8 +1,10 @@
 // What the configuration says to the Kafka adapters.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "app/config.hpp"
-#include "core/status.hpp"
 #include "kafka/kafka_config.hpp"
 
 namespace marquee {
@@ -14,7 +16,8 @@ KafkaPaneLogConfig kafka_pane_log_config(const Config& config);
 // How a cluster is reached: what of a producer's settings concerns any client.
 KafkaSettings connection_settings(const KafkaSettings& settings);
 
-// Whether librdkafka knows all that stands under [source.kafka] and [sink.kafka]. kConfig. Connects to nothing.
-Status check_kafka_settings(const Config& config);
+// What stands under [source.kafka] and [sink.kafka] and is unknown to librdkafka, or marquee's own: a sentence each.
+// Connects to nothing.
+std::vector<std::string> kafka_settings_problems(const Config& config);
 
 }  // namespace marquee

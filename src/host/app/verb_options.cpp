@@ -1,6 +1,7 @@
 #include <cstdio>
 
 #include "app/console_log.hpp"
+#include "app/kafka_sections.hpp"
 #include "app/verbs.hpp"
 
 namespace marquee {
@@ -44,6 +45,12 @@ std::optional<Config> load_or_complain(const ConfigOptions& options, const Confi
   if (outcome.problems.empty()) return std::move(outcome.config);
   for (const std::string& problem : outcome.problems) std::fprintf(stderr, "%s\n", printable(problem).c_str());
   return std::nullopt;
+}
+
+bool complain_of_kafka_settings(const Config& config) {
+  const std::vector<std::string> problems = kafka_settings_problems(config);
+  for (const std::string& problem : problems) std::fprintf(stderr, "%s\n", printable(problem).c_str());
+  return !problems.empty();
 }
 
 int report(const Status& status) {

@@ -5,7 +5,6 @@
 
 #include "app/access_report.hpp"
 #include "app/console_log.hpp"
-#include "app/kafka_sections.hpp"
 #include "app/operator_signals.hpp"
 #include "app/stop_signal.hpp"
 #include "app/stream_job.hpp"
@@ -36,10 +35,10 @@ int run_stream(const RunOptions& options) {
   if (!options.log_level.empty()) config_options.sets.push_back("log.level=" + options.log_level);
   const std::optional<Config> config = load_or_complain(config_options, {.topic = true, .job = true});
   if (!config) return static_cast<int>(Code::kConfig);
-  if (const Status settings = check_kafka_settings(*config); !settings.ok()) return report(settings);
-  const std::atomic<bool>& stop = stop_on_signals(nullptr, kLeaveWithinS);
+  if (complain_of_kafka_settings(*config)) return static_cast<int>(Code::kConfig);
   ConsoleLog log(config->log);
-  if (options.check) return report_access(*config, log);
+  if (options.check) return report_access(*config, log);  // which a signal ends at once
+  const std::atomic<bool>& stop = stop_on_signals(nullptr, kLeaveWithinS);
   const OperatorSignals signals(log, config->log.level);
   Probe probe;
   SnapshotBoard snapshots;

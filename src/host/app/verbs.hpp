@@ -46,6 +46,9 @@ struct ConfigNeeds {
 // The configuration with its overrides, the environment's included; or none, and every problem is on standard error.
 std::optional<Config> load_or_complain(const ConfigOptions& options, const ConfigNeeds& needs);
 
+// Whether librdkafka has something against [source.kafka] or [sink.kafka]; every problem is then on standard error.
+bool complain_of_kafka_settings(const Config& config);
+
 // Prints "marquee: sentence" to standard error unless the status is ok. The exit code.
 int report(const Status& status);
 

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <charconv>
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -41,14 +43,14 @@ struct EventDeleter {
 };
 using Event = std::unique_ptr<rd_kafka_event_t, EventDeleter>;
 
-// Asks until `done`, for `patience` at most, or until waiting is of no more use. False: without an answer.
+// Asks until `done`, for `patience` at most. False: without an answer.
 bool wait_for(const Client& client, milliseconds patience, const std::function<bool()>& done) {
   const auto end = Steady::now() + patience;
   while (true) {
     const bool answered = done();
     rd_kafka_poll(client.handle(), 0);  // errors and logs
     if (answered) return true;
-    if (client.is_refused() || Steady::now() >= end) return false;
+    if (Steady::now() >= end) return false;
   }
 }
 
@@ -78,8 +80,10 @@ class AccessCheck {
   }
 
  private:
-  void say(std::string what, Status status = {}) { tell_({std::move(what), std::move(status)}); }
-  void refuse(std::string what, std::string why) { say(std::move(what), Status(Code::kUnavailable, std::move(why))); }
+  void say(std::string what, Status status = {}) { tell_({std::move(what), std::move(status), false}); }
+  void refuse(std::string what, std::string why) {
+    tell_({std::move(what), Status(Code::kUnavailable, std::move(why)), std::exchange(changed_, false)});
+  }
 
   // Null, said, where librdkafka does not take the settings or the broker does not take us.
   std::unique_ptr<Client> connected(ClientSpec spec, const std::string& section) {
@@ -90,13 +94,14 @@ class AccessCheck {
     }
     std::unique_ptr<Client> client = std::move(made.value());
     int error = RD_KAFKA_RESP_ERR__TIMED_OUT;
-    const bool answered = wait_for(*client, patience_, [&] {
+    // Nothing has answered yet: where the first that does refuses us, waiting is of no use.
+    wait_for(*client, patience_, [&] {
       const rd_kafka_metadata_t* metadata = nullptr;
       error = rd_kafka_metadata(client->handle(), 0, nullptr, &metadata, static_cast<int>(kPoll.count() * 5));
       const std::unique_ptr<const rd_kafka_metadata_t, MetadataDeleter> owner(metadata);
-      return error == RD_KAFKA_RESP_ERR_NO_ERROR;
+      return error == RD_KAFKA_RESP_ERR_NO_ERROR || client->is_refused();
     });
-    if (!answered) {
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
       refuse(section, client->complaint(error));
       return nullptr;
     }
@@ -259,32 +264,46 @@ class AccessCheck {
     std::erase_if(spec.fixed, [](const auto& setting) { return setting.first == "acks"; });
     spec.fixed.emplace_back("acks", "2");
     spec.fixed.emplace_back("message.timeout.ms", std::to_string(patience_.count()));
-    spec.on_delivery = [this](std::uintptr_t, int error, std::int64_t) { delivery_ = error; };
+    spec.on_delivery = [this](std::uintptr_t tag, int error, std::int64_t) {
+      if (tag == probe_) delivery_ = error;  // not of a record that was given up
+    };
     return spec;
   }
 
   // Empty, or why not.
   std::string why_not_writable(const Client& writer, const std::string& topic) {
     delivery_.reset();
-    const rd_kafka_resp_err_t refused =
-        rd_kafka_producev(writer.handle(), RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(0),
-                          RD_KAFKA_V_KEY(kProbeKey, std::char_traits<char>::length(kProbeKey)), RD_KAFKA_V_END);
-    if (refused != RD_KAFKA_RESP_ERR_NO_ERROR) return rd_kafka_err2str(refused);
+    ++probe_;
+    std::array<rd_kafka_vu_t, 4> fields{};
+    fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+    fields[0].u.cstr = topic.c_str();
+    fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+    fields[1].u.i32 = 0;
+    fields[2].vtype = RD_KAFKA_VTYPE_KEY;
+    fields[2].u.mem = {const_cast<char*>(kProbeKey), std::char_traits<char>::length(kProbeKey)};
+    fields[3].vtype = RD_KAFKA_VTYPE_OPAQUE;
+    fields[3].u.ptr = reinterpret_cast<void*>(probe_);
+    if (rd_kafka_error_t* refused = rd_kafka_produceva(writer.handle(), fields.data(), fields.size())) {
+      std::string why = rd_kafka_error_string(refused);
+      rd_kafka_error_destroy(refused);
+      return why;
+    }
     wait_for(writer, patience_ + kRequest, [&] {
       rd_kafka_poll(writer.handle(), static_cast<int>(kPoll.count()));
       return delivery_.has_value();
     });
-    switch (delivery_.value_or(RD_KAFKA_RESP_ERR__TIMED_OUT)) {
+    const int error = delivery_.value_or(RD_KAFKA_RESP_ERR__TIMED_OUT);
+    switch (error) {
       case RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS:
         return {};
       case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
         return "this user may not write " + topic + ": give it Write on topic " + topic;
       case RD_KAFKA_RESP_ERR_NO_ERROR:
+        changed_ = true;
         return std::string("the broker has taken a record that it must refuse (acks=2): a tombstone of the key \"") +
                kProbeKey + "\" now stands in " + topic + ". It is no Apache Kafka, and --check cannot be used with it";
       default:
-        return writer.complaint(*delivery_ == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT ? RD_KAFKA_RESP_ERR__TIMED_OUT
-                                                                               : *delivery_);
+        return writer.complaint(error == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT ? RD_KAFKA_RESP_ERR__TIMED_OUT : error);
     }
   }
 
@@ -363,11 +382,27 @@ class AccessCheck {
         say(what + ": " + partitions_text(state.partitions), KafkaPaneLog::check(pane_log_, sink_.brokers, found));
       }
     }
-    check_transactional_id();
+    check_transactional_id(writer);
   }
 
-  void check_transactional_id() {
+  // The longest transaction that the broker allows, as far as it tells us; 0: it does not.
+  static std::int64_t transaction_ms_max(Client& client) {
+    const std::int32_t broker = rd_kafka_controllerid(client.handle(), static_cast<int>(kRequest.count()));
+    const std::map<std::string, std::string> settings = broker_settings(client, broker);
+    const auto found = settings.find("transaction.max.timeout.ms");
+    std::int64_t ms = 0;
+    if (found == settings.end()) return 0;
+    std::from_chars(found->second.data(), found->second.data() + found->second.size(), ms);
+    return ms;
+  }
+
+  void check_transactional_id(Client& writer) {
     const std::string what = "transactional id marquee-" + sink_.group;
+    if (transaction_ms_max(writer) >= kTooLongMs) {
+      return say(what +
+                 ": not asked, for this broker allows transactions of any length (transaction.max.timeout.ms), "
+                 "and asking would take it from who has it");
+    }
     ClientSpec spec = ProducerSession::client_spec(sink_);
     spec.extra.erase("transaction.timeout.ms");
     spec.fixed.emplace_back("transaction.timeout.ms", std::to_string(kTooLongMs));
@@ -387,6 +422,7 @@ class AccessCheck {
     if (error == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT) {
       say(what);
     } else if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      changed_ = true;
       refuse(what,
              "this broker allows transactions of any length (transaction.max.timeout.ms), so that asking has taken the "
              "id: an instance of this group that runs has been fenced; start it again, and do not use --check here");
@@ -406,7 +442,9 @@ class AccessCheck {
   Log& log_;
   const std::function<void(const AccessAnswer&)>& tell_;
   std::string source_cluster_;
-  std::optional<int> delivery_;  // of the record that is out
+  std::uintptr_t probe_ = 0;     // the record that is out
+  std::optional<int> delivery_;  // its answer
+  bool changed_ = false;         // by the question that is being asked
 };
 
 }  // namespace

@@ -26,13 +26,16 @@ namespace marquee {
 struct AccessAnswer {
   std::string what;  // that was tried, with what was found
   Status status;     // ok, or what is missing and how to give it
+  bool changed;      // the broker took what it had to refuse: the sentence says what now is different
 };
 
 // Blocks; each question waits for an answer for `patience` at most, and what depends on one without an answer is not
 // asked. `tell` gets at least one answer, each when it is there, in the order in which a run needs these things.
 //
 // Where a broker allows transactions of 23 days (transaction.max.timeout.ms; 15 minutes unless set) it would give the
-// transactional id to us: a running instance would be fenced, and the answer says so.
+// transactional id to us, and fence a running instance: there it is not asked, as far as we may read that setting; else
+// the answer says what has happened. On a new cluster the first to ask for a group or a transactional id, this one or a
+// start, makes Kafka create its internal topics.
 void check_access(const KafkaSourceConfig& source, const KafkaSinkConfig& sink, const KafkaPaneLogConfig& pane_log,
                   std::chrono::milliseconds patience, Log& log, const std::function<void(const AccessAnswer&)>& tell);
 

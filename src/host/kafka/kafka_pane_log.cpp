@@ -41,10 +41,6 @@ Status KafkaPaneLog::open(const std::atomic<bool>& stop) {
   if (!found.ok()) return found.status();
   const TopicFound& topic = found.value().front();
   if (Status s = check(config_, brokers_, topic); !s.ok()) return s;
-  if (topic.message_bytes_max < 4 * kRecordBytesBesides) {
-    return {Code::kConfig, name() + " takes messages of " + std::to_string(topic.message_bytes_max) +
-                               " bytes at most: raise its max.message.bytes"};
-  }
   value_bytes_max_ = std::min(topic.message_bytes_max - kRecordBytesBesides, kValueBytesMax);
   session_.add_topic(config_.topic, topic.message_bytes_max, true);
   return {};
@@ -60,6 +56,10 @@ Status KafkaPaneLog::check(const KafkaPaneLogConfig& config, const std::string& 
     return {Code::kConfig, name + " has " + std::to_string(found.partitions) +
                                " partitions, and pane_log.partitions is " + std::to_string(config.partitions) +
                                ": the number is part of the state and cannot change; set it to what the topic has"};
+  }
+  if (found.message_bytes_max < 4 * kRecordBytesBesides) {
+    return {Code::kConfig, name + " takes messages of " + std::to_string(found.message_bytes_max) +
+                               " bytes at most: raise its max.message.bytes"};
   }
   if (found.settings.empty()) return {};
   for (const auto& [setting, wanted] : settings_wanted()) {

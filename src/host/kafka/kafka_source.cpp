@@ -216,6 +216,7 @@ Result<KafkaPartitions> KafkaSource::committed(Waiting& waiting) {
       rd_kafka_topic_partition_list_add(list.get(), state.start.topic.c_str(), state.start.number);
     }
   }
+  client_->group_error();  // what was said before is of another time
   while (!stopped()) {
     rd_kafka_resp_err_t error = rd_kafka_committed(client_->handle(), list.get(), 2 * kAnswerMs);
     for (int i = 0; i < list->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) error = list->elems[i].err;

@@ -124,42 +124,65 @@ std::string why_not_creatable(Client& client, const TopicWish& wish) {
   return create_topic(client.handle(), wish, true, stop, ours);
 }
 
-TopicFound topic_settings(Client& client, const std::string& name, const std::atomic<bool>& stop, Log& log) {
+namespace {
+
+// The settings of a topic or broker; empty, and `why`, where they are not told.
+std::map<std::string, std::string> described(Client& client, rd_kafka_ResourceType_t type, const std::string& name,
+                                             const std::atomic<bool>& stop, std::string& why) {
   rd_kafka_t* const rk = client.handle();
-  TopicFound topic;
-  topic.message_bytes_max = kTopicMessageBytesDefault;
+  std::map<std::string, std::string> settings;
   const std::unique_ptr<rd_kafka_ConfigResource_t, void (*)(rd_kafka_ConfigResource_t*)> resource(
-      rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, name.c_str()), &rd_kafka_ConfigResource_destroy);
+      rd_kafka_ConfigResource_new(type, name.c_str()), &rd_kafka_ConfigResource_destroy);
   const AdminOptions options = admin_options(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
   const KafkaQueue queue(rd_kafka_queue_new(rk));
   rd_kafka_ConfigResource_t* resources = resource.get();
   rd_kafka_DescribeConfigs(rk, &resources, 1, options.get(), queue.get());
   const Event event = answer(queue.get(), stop);
-  std::string why = "no answer";
-  if (event && rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+  why = "no answer";
+  if (!event) return settings;
+  if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) {
     why = rd_kafka_event_error_string(event.get());
-  } else if (event) {
-    size_t count = 0;
-    const rd_kafka_ConfigResource_t** found =
-        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
-    if (count == 1 && rd_kafka_ConfigResource_error(found[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      const char* text = rd_kafka_ConfigResource_error_string(found[0]);
-      why = text != nullptr ? text : "refused";
-    } else if (count == 1) {
-      size_t entries = 0;
-      const rd_kafka_ConfigEntry_t** entry = rd_kafka_ConfigResource_configs(found[0], &entries);
-      for (size_t i = 0; i < entries; ++i) {
-        const char* value = rd_kafka_ConfigEntry_value(entry[i]);
-        if (value != nullptr) topic.settings[rd_kafka_ConfigEntry_name(entry[i])] = value;
-      }
-      const std::string& text = topic.settings["max.message.bytes"];
-      std::size_t bytes = 0;
-      if (std::from_chars(text.data(), text.data() + text.size(), bytes).ec == std::errc{} && bytes > 0) {
-        topic.message_bytes_max = bytes;
-        return topic;
-      }
-      why = "max.message.bytes is not among its settings";
+    return settings;
+  }
+  size_t count = 0;
+  const rd_kafka_ConfigResource_t** found =
+      rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event.get()), &count);
+  if (count != 1) return settings;
+  if (rd_kafka_ConfigResource_error(found[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const char* text = rd_kafka_ConfigResource_error_string(found[0]);
+    why = text != nullptr ? text : "refused";
+    return settings;
+  }
+  size_t entries = 0;
+  const rd_kafka_ConfigEntry_t** entry = rd_kafka_ConfigResource_configs(found[0], &entries);
+  for (size_t i = 0; i < entries; ++i) {
+    const char* value = rd_kafka_ConfigEntry_value(entry[i]);
+    if (value != nullptr) settings[rd_kafka_ConfigEntry_name(entry[i])] = value;
+  }
+  return settings;
+}
+
+}  // namespace
+
+std::map<std::string, std::string> broker_settings(Client& client, std::int32_t broker) {
+  const std::atomic<bool> stop{false};
+  std::string why;
+  return described(client, RD_KAFKA_RESOURCE_BROKER, std::to_string(broker), stop, why);
+}
+
+TopicFound topic_settings(Client& client, const std::string& name, const std::atomic<bool>& stop, Log& log) {
+  TopicFound topic;
+  topic.message_bytes_max = kTopicMessageBytesDefault;
+  std::string why;
+  topic.settings = described(client, RD_KAFKA_RESOURCE_TOPIC, name, stop, why);
+  if (!topic.settings.empty()) {
+    const std::string& text = topic.settings["max.message.bytes"];
+    std::size_t bytes = 0;
+    if (std::from_chars(text.data(), text.data() + text.size(), bytes).ec == std::errc{} && bytes > 0) {
+      topic.message_bytes_max = bytes;
+      return topic;
     }
+    why = "max.message.bytes is not among its settings";
   }
   log.debug("the settings of topic " + name + " cannot be read (" + why + "); going by a max.message.bytes of " +
             std::to_string(kTopicMessageBytesDefault));

@@ -43,6 +43,9 @@ std::string creating_command(const std::string& brokers, const TopicWish& wish);
 // Whether the broker would let us create the topic, which it is only asked: empty, or why not. Blocks some seconds.
 std::string why_not_creatable(Client& client, const TopicWish& wish);
 
+// A broker's settings by name; empty where it does not tell us. Blocks some seconds where it does not answer.
+std::map<std::string, std::string> broker_settings(Client& client, std::int32_t broker);
+
 // What the broker tells of a topic that is there. Blocks some seconds where it does not answer, or until `stop`.
 TopicFound topic_settings(Client& client, const std::string& name, const std::atomic<bool>& stop, Log& log);
 

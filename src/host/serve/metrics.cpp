@@ -6,8 +6,8 @@
 
 #include <initializer_list>
 #include <limits>
+#include <map>
 #include <optional>
-#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -23,18 +23,30 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
-// Item ids that may be labels: the first `max` distinct ones this process shows, so that a scraper's memory is bounded.
+// Item ids that may be labels: the first `max` distinct ones this process shows, each with the first title it had, so
+// that a scraper's memory is bounded whatever titles become.
 class ItemLabels {
  public:
+  struct Label {
+    std::string_view item;  // empty: none is to be had
+    std::string_view title;
+  };
+
   explicit ItemLabels(std::size_t max) : max_(max) {}
-  std::string_view label(const std::string& item) {
-    if (const auto found = items_.find(item); found != items_.end()) return *found;
-    return items_.size() < max_ ? *items_.insert(item).first : std::string_view();
+  Label label(const ResultRow& row) {
+    auto found = items_.find(row.item);
+    if (found == items_.end()) {
+      if (items_.size() >= max_) return {};
+      found = items_.emplace(row.item, row.title).first;
+    } else if (found->second.empty()) {
+      found->second = row.title;
+    }
+    return {found->first, found->second};
   }
 
  private:
   std::size_t max_;
-  std::set<std::string, std::less<>> items_;
+  std::map<std::string, std::string, std::less<>> items_;
 };
 
 // One (leaderboard, group) of the snapshot that is exported.
@@ -136,13 +148,12 @@ void collect_top(const Scrape& scrape, Series& series, ValueOf value_of) {
   for (const ExportedBoard& board : scrape.boards) {
     for (std::size_t i = 0; i < board.leaderboard->top; ++i) {
       const ResultRow* const row = i < board.record->rows.size() ? &board.record->rows[i] : nullptr;
-      const std::string_view item = row != nullptr ? scrape.item_labels.label(row->item) : std::string_view();
-      const std::string_view title = item.empty() ? std::string_view() : std::string_view(row->title);
+      const ItemLabels::Label label = row != nullptr ? scrape.item_labels.label(*row) : ItemLabels::Label();
       series.add(row == nullptr ? 0.0 : value_of(*row), {{"leaderboard", board.leaderboard->name},
                                                          {"group", board.group},
                                                          {"rank", std::to_string(i + 1)},
-                                                         {"item", item},
-                                                         {"title", title}});
+                                                         {"item", label.item},
+                                                         {"title", label.title}});
     }
   }
 }

@@ -38,7 +38,7 @@ struct ServeConfig {
   ServeAbout about;
   ServeLimits limits;
   std::size_t top_series_max = 10'000;  // (leaderboard, group, rank) triples in /metrics; groups beyond are left out
-  // Distinct item ids that this process ever uses as a label of marquee_top_*, with their titles where there are any.
+  // Distinct item ids that this process ever uses as a label of marquee_top_*, each with the first title it had.
   std::size_t item_labels_max = 0;
 };
 
