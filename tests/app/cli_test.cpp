@@ -195,7 +195,9 @@ TEST_F(Cli, SignalsOfTheOperator) {
       "heard() { until grep -q \"$1\" " + log + "; do kill -0 $pid || exit 1; read -rt 0.05 <> <(:); done; }\n";
   const Ran ran =
       shell(heard + "exec_marquee() { exec " MARQUEE_BINARY " \"$@\"; }; exec_marquee run --config " + config_ +
-            " --set source.topic=t --set source.brokers=127.0.0.1:1 --set sink.kafka.debug=broker --set http.enabled=false 2>" + log +
+            " --set source.topic=t --set source.brokers=127.0.0.1:1 --set sink.kafka.debug=broker --set "
+            "http.enabled=false 2>" +
+            log +
             " & pid=$!\n"
             "heard \"does not answer\"; kill -HUP $pid; heard \"SIGHUP: nothing is read anew\"\n"
             "kill -USR1 $pid; heard \"SIGUSR1: the log says everything\"; heard \"\\\"debug\\\"\"\n"

@@ -48,6 +48,9 @@ def check_services(services: dict, found: operate.Findings) -> None:
         found.expect(service.get("healthcheck"), f"{name} has no word on its health check")
         for other, condition in (("kafka", "service_healthy"), ("topics", "service_completed_successfully")):
             found.same(f"{name} waits for {other}", service["depends_on"].get(other, {}).get("condition"), condition)
+    built = [service["image"] for service in services.values() if "build" in service]
+    found.same("images that are built, each once", sorted(built), sorted({i for i in built}))
+    found.expect({s["image"] for s in services.values() if s["image"].startswith("marquee:")} == set(built), "one is not built")
     gpu = services["marquee-gpu"]
     devices = gpu["deploy"]["resources"]["reservations"]["devices"]
     found.same("the device of marquee-gpu", [(d["driver"], d["capabilities"]) for d in devices], [("nvidia", ["gpu"])])

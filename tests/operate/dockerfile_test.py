@@ -31,6 +31,7 @@ def main() -> int:
 
     check = json.loads(re.search(r"^HEALTHCHECK .*?CMD (\[.*\])$", last, re.M)[1])
     found.same("the program of the health check", check[0], "marquee")
+    found.expect("--live" in check, "the health check asks for more than that it works")
     config = str(operate.SOURCE / "docker" / "marquee.toml")
     words = [config if word == "/etc/marquee/marquee.toml" else word for word in check[1:]]
     # Port 1: nobody is there, and that is what it must say, not that it does not know these words.

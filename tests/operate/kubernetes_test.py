@@ -40,6 +40,7 @@ def valid(name: str, text: str, found: operate.Findings) -> None:
 def check_pod(objects: dict[str, dict], found: operate.Findings) -> None:
     stateful = objects["StatefulSet"]["spec"]
     found.same("replicas", stateful["replicas"], 1)
+    found.same("podManagementPolicy", stateful.get("podManagementPolicy"), "Parallel")
     pod, labels = stateful["template"]["spec"], stateful["template"]["metadata"]["labels"]
     (container,) = pod["containers"]
     security, own = pod["securityContext"], container["securityContext"]

@@ -233,7 +233,7 @@ Result<KafkaPartitions> KafkaSource::committed(Waiting& waiting) {
                   " are held back by a transaction that has not ended. One that a process has left behind ends after "
                   "its transaction.timeout.ms; one that never does was lost by the broker: see kafka-transactions.sh "
                   "--bootstrap-server " +
-                  config_.brokers + " find-hanging. Trying on");
+                  config_.brokers + " find-hanging --topic __consumer_offsets. Trying on");
     } else {
       waiting.say(offsets + " cannot be read: " + client_->trouble(error));
     }

@@ -71,7 +71,32 @@ void CommitStage::publish() {
                     std::to_string((now_ns - begin_ns_) / 1'000'000) + " ms: " + std::to_string(records) +
                     " records, " + std::to_string(acknowledged_.results) + " results, " +
                     std::to_string(acknowledged_.letters_dead + acknowledged_.letters_late) + " letters");
+  tell_of_refusals(now_ns);
   if (epoch_->snapshot != nullptr) parts_.snapshots->publish(epoch_->snapshot);
+}
+
+void CommitStage::tell_of_refusals(std::int64_t now_ns) {
+  constexpr std::int64_t kEveryNs = 60'000'000'000;
+  const auto relaxed = std::memory_order_relaxed;
+  const Probe& probe = *parts_.probe;
+  const std::uint64_t refused = probe.refused.load(relaxed);
+  if (refused == refused_told_ || (refused_told_ != 0 && now_ns - told_ns_ < kEveryNs)) return;
+  std::string full;
+  const auto judge = [&](const char* limit, std::int64_t used, std::uint64_t budget) {
+    if (used < 0 || static_cast<std::uint64_t>(used) < budget) return;
+    full += (full.empty() ? "limits." : ", limits.") + std::string(limit) + " = " + std::to_string(budget);
+  };
+  judge("items", probe.items_live.load(relaxed), budgets_.items);
+  judge("combinations", probe.combinations_live.load(relaxed), budgets_.combinations);
+  judge("entries", probe.entries.load(relaxed), budgets_.entries);
+  judge("open_panes", probe.open_panes.load(relaxed), budgets_.open_panes);
+  // What a group may have is a budget of each leaderboard; and what was full may have room again by now.
+  if (full.empty())
+    full = "limits.groups = " + std::to_string(budgets_.groups) + " of a leaderboard, or one that has room again";
+  parts_.log->warning(std::to_string(refused - refused_told_) + " events could not be placed, for a budget is full (" +
+                      full + "); results that they touch say \"exact\": false");
+  refused_told_ = refused;
+  told_ns_ = now_ns;
 }
 
 }  // namespace marquee

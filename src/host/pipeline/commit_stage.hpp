@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/limits.hpp"
 #include "core/status.hpp"
 #include "pipeline/pane_log_writer.hpp"
 #include "pipeline/pipeline.hpp"
@@ -14,7 +15,9 @@ namespace marquee {
 
 class CommitStage {
  public:
-  CommitStage(const PipelineParts& parts, PaneLogWriter& writer) : parts_(parts), writer_(writer) {}
+  // Both outlive it; `budgets`: to say which is full.
+  CommitStage(const PipelineParts& parts, PaneLogWriter& writer, const Budgets& budgets)
+      : parts_(parts), writer_(writer), budgets_(budgets) {}
 
   // Takes an epoch in hand; none may be.
   void start(std::unique_ptr<Epoch> epoch);
@@ -36,15 +39,20 @@ class CommitStage {
   enum class Step : std::uint8_t { kBegin, kPaneLog, kWrite, kCommit, kPublish };
   Status take_step();
   void publish();
+  // Once a minute at most, while events are refused.
+  void tell_of_refusals(std::int64_t now_ns);
 
   PipelineParts parts_;
   PaneLogWriter& writer_;
+  const Budgets& budgets_;
   std::unique_ptr<Epoch> epoch_;
   Step next_ = Step::kBegin;
   Acknowledged acknowledged_;
   std::int64_t begin_ns_ = 0;
   Status status_;
   std::uint64_t committed_ = 0;
+  std::uint64_t refused_told_ = 0;
+  std::int64_t told_ns_ = 0;
 };
 
 }  // namespace marquee

@@ -31,7 +31,7 @@ Generations::Generations(const JobSpec& job, const PipelineOptions& options, con
       feed_(feed),
       ids_(job, static_cast<std::uint64_t>(parts_.clock->monotonic_ns()) * 0x9e3779b97f4a7c15ULL),
       writer_(*parts_.pane_log, *parts_.source, job, *parts_.probe, options.base_bytes_besides),
-      commit_(parts_, writer_) {}
+      commit_(parts_, writer_, job.budgets) {}
 
 Status Generations::open(const std::atomic<bool>& stop) {
   parts_.probe->phase.store(Phase::kConnecting);
