@@ -4,10 +4,11 @@
     tests/kafka/secured.py --marquee FILE --oracle FILE [--librdkafka DIR] SCENARIO...
 
 Scenarios: `check` (`run --check`: all is there; each thing that can be missing, by its own sentence; nothing is changed
-by it), `run` (the job itself, with no permission but those that README names; `--check` beside it disturbs nothing) and
-`secrets` (no output of marquee's holds a password or token). Kafka 4 and librdkafka before 2.6.1 cannot do SCRAM with
-each other: where the system's is older, the one that the Python package confluent-kafka carries is taken, which
-`./dev test` puts into DIR. Exit status: 0 passed, 1 failed, 77 skipped, with a word why.
+by it), `unlimited` (the one broker where a check may change something), `run` (the job itself, with no permission but
+those that README names; `--check` beside it disturbs nothing) and `secrets` (no output of marquee's holds a password or
+token). Kafka 4 and librdkafka before 2.6.1 cannot do SCRAM with each other: where the system's is older, the one that
+the Python package confluent-kafka carries is taken, which `./dev test` puts into DIR. Exit status: 0 passed, 1 failed,
+77 skipped, with a word why.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -97,6 +99,8 @@ class Secured(World):
         port = free_port()
         self.address = f"127.0.0.1:{port}"
         more = ["--secure", f"{port}:{folder / 'server.pem'}", "--config", "auto.create.topics.enable=true"]
+        if scenario == "unlimited":
+            more += ["--config", f"transaction.max.timeout.ms={2**31 - 1}"]
         self.broker = Broker(folder / "broker").start(os.getpid(), 0, *more)
         self.admin = self.broker.client()
         self.admin.set_password(USER, PASSWORD)
@@ -124,8 +128,9 @@ class Secured(World):
         )
         self.config_path.write_text(
             f'[source]\nbrokers = "{self.address}"\ntopic = "{INPUT}"\n[source.kafka]\n{kafka}[event]{EVENT}'
-            f'[time]\nidle_after = "never"\n[[leaderboard]]\nname = "trending"\nby = ["category"]\nwindow = "tumbling 1m"\n'
-            f'emit_every = "200ms"\n[sink]\ntopic = "{OUTPUT}"\ndead_letter_topic = "{DEAD}"\nlate_topic = "{LATE}"\n'
+            f'[time]\nidle_after = "never"\n[[leaderboard]]\nname = "trending"\nby = ["category"]\n'
+            f'window = "tumbling 1m"\nemit_every = "200ms"\n[sink]\ntopic = "{OUTPUT}"\n'
+            f'dead_letter_topic = "{DEAD}"\nlate_topic = "{LATE}"\n'
             f'commit_every = "200ms"\ncreate_topics = {"true" if create else "false"}\n[sink.kafka]\n{kafka}'
             f'[pane_log]\npartitions = {PARTITIONS}\n[http]\nlisten = "127.0.0.1:{self.http_port}"\n'
             f'token_file = "{self.secret_file("token", TOKEN)}"\n'
@@ -138,7 +143,9 @@ class Secured(World):
         self.words = done.stdout + done.stderr
         return done
 
-    def checked(self, code: int, *sentences: str, missing: int | None = None, **environment: str) -> str:
+    def checked(
+        self, code: int, *sentences: str, missing: int | None = None, changed: bool = False, **environment: str
+    ) -> str:
         """`run --check` leaves with `code`, says these sentences, and so many things are missing (as many)."""
         done = self.marquee("run", "--config", str(self.config_path), "--check", **environment)
         equal(done.returncode, code, f"exit status of --check, which says:\n{self.words}")
@@ -146,23 +153,27 @@ class Secured(World):
             check(sentence in done.stdout, f"'{sentence}' is not in what --check says:\n{self.words}")
         count = sum(line.startswith("missing ") for line in done.stdout.splitlines())
         equal(count, len(sentences) if missing is None else missing, f"things that are missing:\n{self.words}")
-        check(done.stdout.endswith("nothing was changed\n"), f"the last line of --check:\n{done.stdout}")
+        last = done.stdout.splitlines()[-1]
+        check(("nothing was changed" in last) != changed, f"the last line of --check:\n{done.stdout}")
         return done.stdout
 
     def state(self) -> dict:
-        """All that a check might change."""
-        topics = {t: self.admin.offsets(t, -1) for t in self.admin.metadata().topics if not t.startswith("__")}
-        committed = dict.fromkeys(range(PARTITIONS), -1)
-        with contextlib.suppress(wire.KafkaError):  # nobody has asked for the group's coordinator yet
-            committed = self.admin.committed("marquee", INPUT)
-        return {"ends of topics": topics, "committed offsets": committed}
+        """All that a check might change: begin and end of every partition, Kafka's own too, and what is committed."""
+        topics = {t: (self.admin.offsets(t, -2), self.admin.offsets(t, -1)) for t in self.admin.metadata().topics}
+        return {"topics": topics, "committed offsets": self.admin.committed("marquee", INPUT)}
 
     def run(self, *more: str) -> Run:
         return Run(self.options.marquee, self.config_path, self.http_port, token=TOKEN, more=more, **self.environment)
 
 
 def check_scenario(world: Secured) -> None:
+    world.gen(2_000, "--bad-share", "0.01")
+    with world.run() as run:  # so that there is something to lose: records, a pane log, offsets, a transactional id
+        run.wait_read(2_000)
+        world.wait_committed()
+        run.stop()
     before = world.state()
+    check(all(sum(ends.values()) > 0 for _, ends in before["topics"].values()), f"a topic is empty: {before}")
     said = world.checked(0, missing=0)
     for what in (f"topic {INPUT}, to read: 4 partitions", f"topic {OUTPUT}, to write", f"topic {PANES}, the pane log"):
         check(what in said, f"'{what}' is not said:\n{said}")
@@ -188,6 +199,8 @@ def check_scenario(world: Secured) -> None:
     world.checked(0, missing=0)
     equal(world.state(), before, "what --check might have changed")
 
+    check_signals(world)
+
     world.admin.delete(LATE)
     world.checked(69, "the broker would not let us create it")
     world.admin.allow(USER, ("topic", LATE, "Create"))
@@ -199,6 +212,27 @@ def check_scenario(world: Secured) -> None:
     world.admin.allow(USER, ("topic", PANES, "DescribeConfigs"))  # without it they are not judged
     world.admin.set_configs(PANES, {"retention.ms": "60000"})
     world.checked(78, "must have retention.ms=-1")
+
+
+def check_signals(world: Secured) -> None:
+    """While nothing answers, it ends at once with the signal, and not as if all were there."""
+    world.broker.do("pause")
+    line = [world.options.marquee, "run", "--config", world.config_path, "--check"]
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, env=os.environ | world.environment)
+    comm = pathlib.Path(f"/proc/{process.pid}/task")
+    until(lambda: len(list(comm.iterdir())) > 1, "threads of librdkafka's, so that it asks")
+    process.terminate()
+    equal(process.wait(timeout=10), -signal.SIGTERM, "exit status of --check after SIGTERM")
+    world.broker.do("resume")
+
+
+def unlimited_scenario(world: Secured) -> None:
+    """A broker that allows transactions of any length would give the transactional id away."""
+    cluster = ("cluster", "kafka-cluster", "DescribeConfigs")
+    world.admin.allow(USER, cluster)
+    check("marquee-marquee: not asked" in world.checked(0, missing=0), world.words)
+    world.admin.forbid(USER, *cluster)
+    world.checked(69, "asking has taken the id", changed=True)
 
 
 def run_scenario(world: Secured) -> None:
@@ -219,7 +253,8 @@ def run_scenario(world: Secured) -> None:
 
 
 def secrets_scenario(world: Secured) -> None:
-    more = f'ssl.key.location = "{world.folder / "client.key"}"\nssl.certificate.location = "{world.folder / "client.crt"}"\n'
+    key, certificate = world.folder / "client.key", world.folder / "client.crt"
+    more = f'ssl.key.location = "{key}"\nssl.certificate.location = "{certificate}"\n'
     world.secure(more=more + 'debug = "security,broker,protocol,conf"\n')
     world.environment |= {
         "MARQUEE_SOURCE__KAFKA__SSL_KEY_PASSWORD": KEY_PASSWORD,
@@ -286,6 +321,7 @@ PATHS = [
 
 SCENARIOS: dict[str, collections.abc.Callable[[Secured], None]] = {
     "check": check_scenario,
+    "unlimited": unlimited_scenario,
     "run": run_scenario,
     "secrets": secrets_scenario,
 }

@@ -50,7 +50,9 @@ def check_services(services: dict, found: operate.Findings) -> None:
             found.same(f"{name} waits for {other}", service["depends_on"].get(other, {}).get("condition"), condition)
     built = [service["image"] for service in services.values() if "build" in service]
     found.same("images that are built, each once", sorted(built), sorted({i for i in built}))
-    found.expect({s["image"] for s in services.values() if s["image"].startswith("marquee:")} == set(built), "one is not built")
+    found.expect(
+        {s["image"] for s in services.values() if s["image"].startswith("marquee:")} == set(built), "one is not built"
+    )
     gpu = services["marquee-gpu"]
     devices = gpu["deploy"]["resources"]["reservations"]["devices"]
     found.same("the device of marquee-gpu", [(d["driver"], d["capabilities"]) for d in devices], [("nvidia", ["gpu"])])
