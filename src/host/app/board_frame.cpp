@@ -379,7 +379,7 @@ std::string status_line(const Frame& frame) {
     if (!out.empty()) out += ", ";
     out += figure;
   }
-  if (!frame.ready) (out += "; ") += fitted(frame.state, 200);
+  if (!frame.ready) (out += out.empty() ? "" : "; ") += fitted(frame.state, 200);
   return out;
 }
 

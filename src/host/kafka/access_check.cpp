@@ -102,6 +102,7 @@ class AccessCheck {
       return error == RD_KAFKA_RESP_ERR_NO_ERROR || client->is_refused();
     });
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      if (!client->is_refused()) silent_ = client->brokers();
       refuse(section, client->complaint(error));
       return nullptr;
     }
@@ -350,6 +351,7 @@ class AccessCheck {
   }
 
   void check_sink() {
+    if (silent_ == sink_.brokers) return;  // as said; it would be waited for once more
     const std::unique_ptr<Client> reader = connected(reader_spec(), "[sink]");
     if (!reader) return;
     const std::string cluster = reader->cluster_id(kRequest);
@@ -442,6 +444,7 @@ class AccessCheck {
   Log& log_;
   const std::function<void(const AccessAnswer&)>& tell_;
   std::string source_cluster_;
+  std::string silent_;           // brokers that do not answer at all
   std::uintptr_t probe_ = 0;     // the record that is out
   std::optional<int> delivery_;  // its answer
   bool changed_ = false;         // by the question that is being asked

@@ -41,6 +41,17 @@ bool is_unreadable(int error) {
   }
 }
 
+namespace {
+
+// An error's sentence without what librdkafka adds for those who mend it: "(after 0ms in state CONNECT, 1 identical
+// …)".
+std::string_view without_state(std::string_view reason) {
+  const std::size_t at = reason.rfind(" (after ");
+  return at == std::string_view::npos || !reason.ends_with(')') ? reason : reason.substr(0, at);
+}
+
+}  // namespace
+
 struct ClientCallbacks {
   static void log(const rd_kafka_t* rk, int level, const char* facility, const char* text) {
     Client& client = *static_cast<Client*>(rd_kafka_opaque(rk));
@@ -61,7 +72,7 @@ struct ClientCallbacks {
     const std::lock_guard lock(client.mutex_);
     // "All brokers are down" says less than the failed connection before it.
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !client.last_error_.empty()) return;
-    client.last_error_ = reason;
+    client.last_error_ = without_state(reason);
     client.last_error_code_ = code;
   }
 
