@@ -4,11 +4,11 @@
     tests/kafka/secured.py --marquee FILE --oracle FILE [--librdkafka DIR] SCENARIO...
 
 Scenarios: `check` (`run --check`: all is there; each thing that can be missing, by its own sentence; nothing is changed
-by it), `unlimited` (the one broker where a check may change something), `run` (the job itself, with no permission but
-those that README names; `--check` beside it disturbs nothing) and `secrets` (no output of marquee's holds a password or
-token). Kafka 4 and librdkafka before 2.6.1 cannot do SCRAM with each other: where the system's is older, the one that
-the Python package confluent-kafka carries is taken, which `./dev test` puts into DIR. Exit status: 0 passed, 1 failed,
-77 skipped, with a word why.
+by it), `unlimited` (the one broker where a check may change something), `start` (a run without a permission), `run`
+(the job itself, with no permission but those that README names; `--check` beside it disturbs nothing) and `secrets` (no
+output of marquee's holds a password or token). Kafka 4 and librdkafka before 2.6.1 cannot do SCRAM with
+each other: where the system's is older, the one that the Python package confluent-kafka carries is taken, which
+`./dev test` puts into DIR. Exit status: 0 passed, 1 failed, 77 skipped, with a word why.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ import wire
 from end_to_end import (
     EVENT,
     PARTITIONS,
+    PATIENCE_S,
     SKIPPED,
     Broker,
     Run,
@@ -235,6 +237,36 @@ def unlimited_scenario(world: Secured) -> None:
     world.checked(69, "asking has taken the id", changed=True)
 
 
+def start_scenario(world: Secured) -> None:
+    """A start without a permission says which, and leaves, or waits and says so in /readyz too."""
+
+    def leaves(permission: tuple[str, str, str], sentence: str) -> None:
+        world.admin.forbid(USER, *permission)
+        with world.run() as run:
+            equal(run.process.wait(timeout=PATIENCE_S), 69, f"exit status without {permission}")
+            check(sentence in run.log.read_text(), f"'{sentence}' is not in the log:\n{run.log.read_text()}")
+        world.admin.allow(USER, permission)
+
+    def waits(permission: tuple[str, str, str], sentence: str) -> None:
+        world.admin.forbid(USER, *permission)
+        with world.run() as run:
+            run.wait_unready(re.escape(sentence))
+            world.admin.allow(USER, permission)
+            run.wait_ready()
+            run.stop()
+
+    world.gen(2_000, "--bad-share", "0.01")
+    leaves(("group", "marquee", "Read"), "give this user Read on group marquee")
+    leaves(
+        ("transactional id", "marquee-marquee", "Write"), "Write and Describe on the transactional id marquee-marquee"
+    )
+    leaves(("topic", PANES, "Write"), "give this user Write and Describe on every topic written to, the pane log's too")
+    waits(("topic", OUTPUT, "Write"), "or this user may not see it")
+    waits(("topic", INPUT, "Read"), "may this user describe and read it?")
+    world.admin.allow(USER, ("topic", INPUT, "Describe"))
+    leaves(("topic", INPUT, "Read"), "give this user Read on every topic that is read")
+
+
 def run_scenario(world: Secured) -> None:
     world.gen(20_000, "--density", "6000/min")
     with world.run() as run:
@@ -322,6 +354,7 @@ PATHS = [
 SCENARIOS: dict[str, collections.abc.Callable[[Secured], None]] = {
     "check": check_scenario,
     "unlimited": unlimited_scenario,
+    "start": start_scenario,
     "run": run_scenario,
     "secrets": secrets_scenario,
 }

@@ -216,13 +216,11 @@ Result<KafkaPartitions> KafkaSource::committed(Waiting& waiting) {
       rd_kafka_topic_partition_list_add(list.get(), state.start.topic.c_str(), state.start.number);
     }
   }
-  client_->group_error();  // what was said before is of another time
   while (!stopped()) {
     rd_kafka_resp_err_t error = rd_kafka_committed(client_->handle(), list.get(), 2 * kAnswerMs);
     for (int i = 0; i < list->cnt && error == RD_KAFKA_RESP_ERR_NO_ERROR; ++i) error = list->elems[i].err;
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) break;
-    if (error == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
-        client_->group_error() == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
+    if (error == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED || group_is_denied()) {
       return Status(Code::kUnavailable, offsets + " on Kafka at " + config_.brokers + " cannot be read (" +
                                             rd_kafka_err2str(RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) +
                                             "): give this user Read on group " + config_.group);
@@ -240,6 +238,20 @@ Result<KafkaPartitions> KafkaSource::committed(Waiting& waiting) {
     pause(*stop_, kRetryPause);
   }
   return list;
+}
+
+// Said once, when the group's coordinator was first asked for, which may be long ago: so a new client asks again.
+bool KafkaSource::group_is_denied() {
+  if (client_->group_error() == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) group_was_denied_ = true;
+  if (!group_was_denied_) return false;
+  const Result<std::unique_ptr<Client>> asking = Client::make(client_spec(config_, 1), log_);
+  if (!asking.ok()) return false;
+  const KafkaPartitions list(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(list.get(), topics_.front().name.c_str(), 0);
+  const rd_kafka_resp_err_t error = rd_kafka_committed(asking.value()->handle(), list.get(), kAnswerMs);
+  group_was_denied_ = error != RD_KAFKA_RESP_ERR_NO_ERROR &&
+                      asking.value()->group_error() == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+  return group_was_denied_;
 }
 
 bool KafkaSource::answers() const {

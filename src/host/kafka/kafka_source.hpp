@@ -86,7 +86,8 @@ class KafkaSource final : public Source {
   // The steps of open() and starts(). Each keeps trying, and returns ok when it is done or `stop` is set.
   void find_partitions(Waiting& waiting);
   Result<KafkaPartitions> committed(Waiting& waiting);
-  bool answers() const;  // that the broker does, at all
+  bool answers() const;    // that the broker does, at all
+  bool group_is_denied();  // to this user, who may not even ask for its coordinator
   Status resolve_starts(const rd_kafka_topic_partition_list_s& committed, std::vector<PartitionStart>& starts,
                         Waiting& waiting);
   Status judge_gaps(const std::vector<std::string>& gaps);
@@ -118,7 +119,8 @@ class KafkaSource final : public Source {
   mutable std::mutex mutex_;  // guards partitions_' growth, seek against discovery, and group_
   std::deque<PartitionState> partitions_;
 
-  Status group_;  // kConfig: a member was seen
+  Status group_;                   // kConfig: a member was seen
+  bool group_was_denied_ = false;  // by the coordinator's word; of starts() alone
   LeaderHealth leader_health_;
   std::atomic<bool> fetching_{false};  // from the first seek() on: the polling thread may look for partitions
   std::atomic<bool> quit_{false};

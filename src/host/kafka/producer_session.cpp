@@ -312,6 +312,14 @@ Status ProducerSession::send_offsets(const std::vector<OffsetOut>& offsets) {
   while (rd_kafka_error_t* error =
              rd_kafka_send_offsets_to_transaction(client_->handle(), list.get(), group.get(), kAnswerMs)) {
     rd_kafka_poll(client_->handle(), 0);
+    if (rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+      // Of the topics whose offsets these are, not of those that are written to.
+      const std::string why = rd_kafka_error_string(error);
+      rd_kafka_error_destroy(error);
+      return {Code::kUnavailable, "Kafka at " + config_.brokers + " does not let us commit offsets of group " +
+                                      config_.group + " (" + why +
+                                      "): give this user Read on every topic that is read"};
+    }
     if (Status s = sort(error, "commit offsets of group " + config_.group); !s.ok()) return s;
     if (Status s = still_possible("offsets were not committed"); !s.ok()) return s;
     if (std::chrono::steady_clock::now() - since > kPatience) {

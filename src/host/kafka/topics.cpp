@@ -222,12 +222,15 @@ Result<std::vector<TopicFound>> prepare_topics(Client& client, const std::vector
     if (found == Presence::kLeaderless) {
       waiting.say(where + " has a partition without a leader; trying on");
     } else if (!create) {
-      waiting.say(where + " does not exist. Create it with: " + creating_command(client.brokers(), wish));
+      waiting.say(where + " does not exist, or this user may not see it. Create it with: " +
+                  creating_command(client.brokers(), wish));
     } else if (const std::string why =
                    administers ? create_topic(rk, wish, false, stop, ours) : "the cluster has no controller";
                !why.empty()) {
-      waiting.say(where + " does not exist, and the broker does not let us create it (" + why +
-                  "). Create it with: " + creating_command(client.brokers(), wish));
+      // To who may not see it, a topic does not exist.
+      waiting.say(where + " does not exist, or this user may not see it, and the broker does not let us create it (" +
+                  why +
+                  "). Give this user Write on it, or create it with: " + creating_command(client.brokers(), wish));
     } else if (ours) {
       log.info("created " + where + " with " + std::to_string(wish.partitions) + " partitions");
     }
