@@ -489,6 +489,8 @@ TEST(Config, SecretsAreNotForTheCommandLine) {
   ConfigRequest request = for_run();
   request.sets = {"sink.kafka.sasl.password:hunter2"};
   EXPECT_THAT(problems_of(kLeast, request).at(0), Not(HasSubstr("hunter")));
+  request.sets = {"sink.kafka.sasl.password:hunter2=="};
+  EXPECT_THAT(problems_of(kLeast, request).at(0), Not(HasSubstr("hunter")));
   request.sets = {"source.kafka.ssl_x.key_password=hunter2"};
   EXPECT_THAT(problems_of(kLeast, request).at(0), HasSubstr("MARQUEE_SOURCE__KAFKA__SSL__X_KEY__PASSWORD"));
 }
@@ -509,6 +511,8 @@ TEST(Config, SecretsOfTheEnvironmentAreTakenAsTheyAreAndFromFiles) {
   ASSERT_EQ(problems.size(), 1u);
   EXPECT_THAT(problems[0], HasSubstr("environment MARQUEE_SOURCE__KAFKA__SASL_PASSWORD_FILE"));
   EXPECT_THAT(problems[0], HasSubstr("cannot be read"));
+  request.environment = {{"MARQUEE_SOURCE__KAFKA__SASL_PASSWORD_FILE", "/tmp"}};
+  EXPECT_THAT(problems_of(kLeast, request).at(0), HasSubstr("the file /tmp cannot be read"));
   for (const std::string& bytes : {std::string("\n"), std::string("\r\n"), std::string("a\0b\n", 4)}) {
     request.environment = {{"MARQUEE_SOURCE__KAFKA__SASL_PASSWORD_FILE", test::file_with("password", bytes)}};
     EXPECT_EQ(problems_of(kLeast, request).size(), 1u);

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <sstream>
+#include <system_error>
 
 #include "app/config_check.hpp"
 #include "app/config_keys.hpp"
@@ -128,10 +129,10 @@ class Loader {
 
   void override_from_set(const std::string& set) {
     const std::size_t equals = set.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      // What follows may be a secret that was written otherwise than it must be.
-      const std::size_t name_end = std::min(
-          set.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"), set.size());
+    const std::size_t name_end = std::min(
+        set.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"), set.size());
+    if (equals == 0 || equals != name_end) {
+      // What stands behind the name may be a secret that was written otherwise than it must be.
       problems_.add("--set " + set.substr(0, name_end), "must be section.key=value");
       return;
     }
@@ -225,9 +226,13 @@ class Loader {
       return;
     }
     // A secret in a file of its own, as containers mount them.
-    std::ifstream file(value, std::ios::binary);
-    std::string secret((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    const bool read = !file.bad() && file.is_open();
+    std::error_code none;
+    const bool regular = std::filesystem::is_regular_file(value, none);  // such as no folder that a mount has made
+    std::ifstream file(regular ? value : std::string(), std::ios::binary);
+    std::ostringstream bytes;
+    if (file) bytes << file.rdbuf();
+    std::string secret = bytes.str();
+    const bool read = regular && !file.bad();
     if (secret.ends_with('\n')) secret.pop_back();
     if (secret.ends_with('\r')) secret.pop_back();
     if (!read || secret.empty() || secret.find('\0') != std::string::npos) {

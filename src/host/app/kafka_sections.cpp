@@ -24,11 +24,15 @@ KafkaSettings connection_settings(const KafkaSettings& settings) {
 std::vector<std::string> kafka_settings_problems(const Config& config) {
   std::vector<std::string> problems;
   const auto judge = [&](const ClientSpec& spec) {
+    const Status whole = Client::check(spec);
+    if (whole.ok()) return;
+    const std::size_t before = problems.size();
     ClientSpec one = spec;  // setting by setting, for librdkafka tells of the first alone
     for (const auto& setting : spec.extra) {
       one.extra = {setting};
       if (const Status status = Client::check(one); !status.ok()) problems.push_back(status.message());
     }
+    if (problems.size() == before) problems.push_back(whole.message());
   };
   judge(KafkaSource::client_spec(kafka_source_config(config), 1));
   judge(ProducerSession::client_spec(kafka_sink_config(config)));

@@ -54,6 +54,13 @@ const std::atomic<bool>& stop_on_signals(void (*before_leaving)() noexcept, unsi
   return stop;
 }
 
+void leave_on_signals() {
+  stop.store(true);  // as if one had come: the next is the last
+  stop_on(SIGINT);
+  stop_on(SIGTERM);
+  stop_on(SIGHUP);
+}
+
 void stop_on_hangup() {
   stop_on(SIGHUP);
 }

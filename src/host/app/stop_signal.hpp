@@ -13,6 +13,9 @@ namespace marquee {
 const std::atomic<bool>& stop_on_signals(void (*before_leaving)() noexcept = nullptr, unsigned within_s = 0);
 // Likewise for SIGHUP, which is a terminal that has gone. After stop_on_signals().
 void stop_on_hangup();
+// Instead of these: SIGTERM, SIGINT and SIGHUP end the process at once, with 128 and their number, also where it is a
+// container's first, which by itself hears none of them.
+void leave_on_signals();
 // The signal that came first; 0 while none has.
 int stop_signal();
 

@@ -37,7 +37,10 @@ int run_stream(const RunOptions& options) {
   if (!config) return static_cast<int>(Code::kConfig);
   if (complain_of_kafka_settings(*config)) return static_cast<int>(Code::kConfig);
   ConsoleLog log(config->log);
-  if (options.check) return report_access(*config, log);  // which a signal ends at once
+  if (options.check) {
+    leave_on_signals();
+    return report_access(*config, log);
+  }
   const std::atomic<bool>& stop = stop_on_signals(nullptr, kLeaveWithinS);
   const OperatorSignals signals(log, config->log.level);
   Probe probe;

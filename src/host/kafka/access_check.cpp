@@ -80,9 +80,23 @@ class AccessCheck {
   }
 
  private:
-  void say(std::string what, Status status = {}) { tell_({std::move(what), std::move(status), false}); }
+  void say(std::string what, Status status = {}) { tell_({std::move(what), std::move(status), false, false}); }
   void refuse(std::string what, std::string why) {
-    tell_({std::move(what), Status(Code::kUnavailable, std::move(why)), std::exchange(changed_, false)});
+    tell_({std::move(what), Status(Code::kUnavailable, std::move(why)), std::exchange(changed_, false), false});
+  }
+
+  // A first question, of a client that is new: empty, or why nobody answers. Who is refused is not to wait.
+  std::string why_silent(Client& client) const {
+    int error = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    wait_for(client, patience_, [&] {
+      const rd_kafka_metadata_t* metadata = nullptr;
+      error = rd_kafka_metadata(client.handle(), 0, nullptr, &metadata, static_cast<int>(kPoll.count() * 5));
+      const std::unique_ptr<const rd_kafka_metadata_t, MetadataDeleter> owner(metadata);
+      return error == RD_KAFKA_RESP_ERR_NO_ERROR || client.is_refused();
+    });
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return client.complaint(error);
+    client.forget_error();
+    return {};
   }
 
   // Null, said, where librdkafka does not take the settings or the broker does not take us.
@@ -93,20 +107,10 @@ class AccessCheck {
       return nullptr;
     }
     std::unique_ptr<Client> client = std::move(made.value());
-    int error = RD_KAFKA_RESP_ERR__TIMED_OUT;
-    // Nothing has answered yet: where the first that does refuses us, waiting is of no use.
-    wait_for(*client, patience_, [&] {
-      const rd_kafka_metadata_t* metadata = nullptr;
-      error = rd_kafka_metadata(client->handle(), 0, nullptr, &metadata, static_cast<int>(kPoll.count() * 5));
-      const std::unique_ptr<const rd_kafka_metadata_t, MetadataDeleter> owner(metadata);
-      return error == RD_KAFKA_RESP_ERR_NO_ERROR || client->is_refused();
-    });
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      if (!client->is_refused()) silent_ = client->brokers();
-      refuse(section, client->complaint(error));
+    if (const std::string why = why_silent(*client); !why.empty()) {
+      refuse(section, why);
       return nullptr;
     }
-    client->forget_error();
     const std::string id = client->cluster_id(kRequest);
     say(section + ": Kafka at " + client->brokers() + " answers" + (id.empty() ? "" : ", cluster " + id));
     return client;
@@ -351,7 +355,6 @@ class AccessCheck {
   }
 
   void check_sink() {
-    if (silent_ == sink_.brokers) return;  // as said; it would be waited for once more
     const std::unique_ptr<Client> reader = connected(reader_spec(), "[sink]");
     if (!reader) return;
     const std::string cluster = reader->cluster_id(kRequest);
@@ -359,6 +362,7 @@ class AccessCheck {
     Result<std::unique_ptr<Client>> made = Client::make(writer_spec(), log_);
     if (!made.ok()) return say("the settings of [sink.kafka]", made.status());
     Client& writer = *made.value();
+    if (const std::string why = why_silent(writer); !why.empty()) return refuse("[sink], to write", why);
     TopicState state;
     for (const auto& [kind, wish] : KafkaSink::targets(sink_)) {
       const std::string what = "topic " + wish.name + ", to write";
@@ -401,9 +405,10 @@ class AccessCheck {
   void check_transactional_id(Client& writer) {
     const std::string what = "transactional id marquee-" + sink_.group;
     if (transaction_ms_max(writer) >= kTooLongMs) {
-      return say(what +
-                 ": not asked, for this broker allows transactions of any length (transaction.max.timeout.ms), "
-                 "and asking would take it from who has it");
+      tell_({what + ": not asked, for this broker allows transactions of any length (transaction.max.timeout.ms), and "
+                    "asking would take it from who has it",
+             Status(), false, true});
+      return;
     }
     ClientSpec spec = ProducerSession::client_spec(sink_);
     spec.extra.erase("transaction.timeout.ms");
@@ -419,7 +424,7 @@ class AccessCheck {
       const bool again =
           failure != nullptr && (rd_kafka_error_is_retriable(failure) != 0 || error == RD_KAFKA_RESP_ERR__TIMED_OUT);
       rd_kafka_error_destroy(failure);
-      return !again;
+      return !again || client.is_refused();
     });
     if (error == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT) {
       say(what);
@@ -444,7 +449,6 @@ class AccessCheck {
   Log& log_;
   const std::function<void(const AccessAnswer&)>& tell_;
   std::string source_cluster_;
-  std::string silent_;           // brokers that do not answer at all
   std::uintptr_t probe_ = 0;     // the record that is out
   std::optional<int> delivery_;  // its answer
   bool changed_ = false;         // by the question that is being asked

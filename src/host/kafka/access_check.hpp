@@ -27,6 +27,7 @@ struct AccessAnswer {
   std::string what;  // that was tried, with what was found
   Status status;     // ok, or what is missing and how to give it
   bool changed;      // the broker took what it had to refuse: the sentence says what now is different
+  bool unknown;      // it was not asked: `what` says why
 };
 
 // Blocks; each question waits for an answer for `patience` at most, and what depends on one without an answer is not

@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kAnswerMs = 1'000;                       // how long one request may take before `stop` is looked at again
 constexpr std::chrono::milliseconds kRetryPause{100};  // ends with a stop
+constexpr int kAskDeniedS = 5;                         // how long to ask whether the group is still denied
 constexpr std::chrono::seconds kEndMayLag{3};          // after a new leader the end may stand below what was committed
 
 using Steady = std::chrono::steady_clock;
@@ -245,13 +246,17 @@ bool KafkaSource::group_is_denied() {
   if (client_->group_error() == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) group_was_denied_ = true;
   if (!group_was_denied_) return false;
   const Result<std::unique_ptr<Client>> asking = Client::make(client_spec(config_, 1), log_);
-  if (!asking.ok()) return false;
+  if (!asking.ok()) return true;
   const KafkaPartitions list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), topics_.front().name.c_str(), 0);
-  const rd_kafka_resp_err_t error = rd_kafka_committed(asking.value()->handle(), list.get(), kAnswerMs);
-  group_was_denied_ = error != RD_KAFKA_RESP_ERR_NO_ERROR &&
-                      asking.value()->group_error() == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
-  return group_was_denied_;
+  for (int second = 0; second < kAskDeniedS && !stopped(); ++second) {
+    if (rd_kafka_committed(asking.value()->handle(), list.get(), kAnswerMs) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      group_was_denied_ = false;  // given back meanwhile
+      return false;
+    }
+    if (asking.value()->group_error() == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) return true;
+  }
+  return false;  // nobody knows: asked again at the next time-out
 }
 
 bool KafkaSource::answers() const {

@@ -90,11 +90,12 @@ void CommitStage::tell_of_refusals(std::int64_t now_ns) {
   judge("combinations", probe.combinations_live.load(relaxed), budgets_.combinations);
   judge("entries", probe.entries.load(relaxed), budgets_.entries);
   judge("open_panes", probe.open_panes.load(relaxed), budgets_.open_panes);
-  // What a group may have is a budget of each leaderboard; and what was full may have room again by now.
+  // What a leaderboard may have of groups is not in the probe; and what was full may have room again by now.
   if (full.empty())
-    full = "limits.groups = " + std::to_string(budgets_.groups) + " of a leaderboard, or one that has room again";
-  parts_.log->warning(std::to_string(refused - refused_told_) + " events could not be placed, for a budget is full (" +
-                      full + "); results that they touch say \"exact\": false");
+    full = "none of those that are for all: limits.groups is of each leaderboard, or there is room again";
+  parts_.log->warning("a budget is full: " + std::to_string(refused - refused_told_) +
+                      " times an event could not be placed on a leaderboard; full is now " + full +
+                      ". Results that they touch say \"exact\": false");
   refused_told_ = refused;
   told_ns_ = now_ns;
 }
