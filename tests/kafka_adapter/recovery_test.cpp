@@ -166,6 +166,8 @@ TEST_F(RecoveryTest, ABaseOfALostSessionRemovesNothing) {
   ASSERT_TRUE(session.begin().ok());
   ASSERT_TRUE(panes.append(0, "block", false).ok());
   ASSERT_TRUE(panes.append(0, "base", true).ok());
+  // librdkafka 2.0.2 can trip an assertion of its own where a session is let go amid its first answers.
+  ASSERT_TRUE(session.wait_for_answers().ok());
   const Status again = session.acquire(stop);
   ASSERT_TRUE(again.ok()) << again.message();
   ASSERT_TRUE(session.begin().ok());
